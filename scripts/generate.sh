@@ -1,0 +1,7 @@
+#!/bin/sh
+# Writes crds/ from the typed models, and the chart's copy of it (Helm installs only what lies in the chart).
+set -eu
+cd "$(dirname "$0")/.."
+.venv/bin/python -m memorybank_operator.api.crd
+rm -f helm/memorybank/crds/*.yaml
+cp crds/*.yaml helm/memorybank/crds/

@@ -1,0 +1,28 @@
+#!/bin/sh
+# What `make lint` runs: format, style, types, import layers, the chart, and that generated files are fresh.
+set -eu
+cd "$(dirname "$0")/.."
+bin=.venv/bin
+
+step() { printf '== %s\n' "$1"; }
+
+step "ruff"
+$bin/ruff check .
+$bin/ruff format --check .
+step "mypy"
+$bin/mypy
+step "import layers"
+$bin/lint-imports
+step "generated files"
+before=$(cat crds/*.yaml helm/memorybank/crds/*.yaml | sha256sum)
+scripts/generate.sh
+if [ "$before" != "$(cat crds/*.yaml helm/memorybank/crds/*.yaml | sha256sum)" ]; then
+    echo "crds/ or the chart's copy of it is not what the typed models say: run 'make generate' and commit the result" >&2
+    exit 1
+fi
+step "chart"
+helm=$($bin/python -m e2e.cluster build helm)
+"$helm" lint --strict --quiet helm/memorybank
+"$helm" lint --strict --quiet helm/memorybank --values tests/chart/guide-values.yaml
+step "shell scripts"
+for script in scripts/*.sh requirements/*.sh .ci/run; do sh -n "$script"; done
