@@ -42,7 +42,7 @@ lint: setup ## Format, types, import layers, chart, generated files
 format: setup ## Formats the code
 	$(RUN) -m ruff format . && $(RUN) -m ruff check --fix .
 
-generate: setup ## Writes what is generated: crds/ and the chart's copy of it
+generate: setup ## Writes what is generated: crds/, the chart's copy, docs/tenant.md
 	@scripts/generate.sh
 
 lock: setup ## Compiles requirements/*.txt after a change of dependencies

@@ -5,3 +5,4 @@ cd "$(dirname "$0")/.."
 .venv/bin/python -m memorybank_operator.api.crd
 rm -f helm/memorybank/crds/*.yaml
 cp crds/*.yaml helm/memorybank/crds/
+.venv/bin/python scripts/tenant_reference.py

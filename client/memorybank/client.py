@@ -26,8 +26,10 @@ class MemoryBankClient:
         timeout: float = 30.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._http = httpx.Client(base_url=base_url, headers=headers, timeout=timeout, transport=transport)
+        address, headers = _loopback(httpx.URL(base_url))
+        if api_key:
+            headers["Authorization"] = f"Bearer {api_key}"
+        self._http = httpx.Client(base_url=address, headers=headers, timeout=timeout, transport=transport)
 
     def store_memory(self, content: str, metadata: Mapping[str, Any] | None = None) -> str:
         """Stores the words; returns the memory's id once they are on the tenant's disk."""
@@ -78,6 +80,13 @@ class MemoryBankClient:
             answer: dict[str, Any] = response.json()
             return answer
         raise error_of(response.status_code, _detail(response), response.headers.get("Retry-After"))
+
+
+def _loopback(url: httpx.URL) -> tuple[httpx.URL, dict[str, str]]:
+    """Names below `.localhost` mean this machine (RFC 6761, 6.3), as curl has it; many resolvers do not."""
+    if url.scheme == "http" and url.host.endswith(".localhost"):
+        return httpx.URL(f"http://127.0.0.1:{url.port or 80}{url.path}"), {"Host": url.netloc.decode()}
+    return url, {}
 
 
 def _detail(response: httpx.Response) -> str:

@@ -7,8 +7,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from e2e.cluster.build import sha256
 from e2e.images.buildah import Buildah
-from e2e.images.cache import cache_directory, cached, sha256
+from e2e.images.cache import cache_directory, cached
 
 SUITE = "trixie"
 PACKAGES = ["python3", "python3-venv", "ca-certificates"]

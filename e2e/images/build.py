@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from e2e.cluster.choice import docker_answers
+from e2e.cluster.progress import Progress
 from e2e.images.base import base_image
 from e2e.images.buildah import Buildah
 from e2e.images.cache import cache_directory, cached, digest, remove_others
@@ -22,7 +23,16 @@ class Image:
     name: str
     sources: tuple[str, ...]
     locks: tuple[str, ...]
-    tag: str
+    given_tag: str = ""
+
+    @property
+    def repository(self) -> str:
+        return f"localhost/memorybank/{self.name}"
+
+    @property
+    def tag(self) -> str:
+        """Named by its content unless a name was given, so that a node never takes yesterday's image for today's."""
+        return self.given_tag or f"{self.repository}:{self.digest()}"
 
     @property
     def dockerfile(self) -> Path:
@@ -34,7 +44,7 @@ class Image:
 
     def digest(self) -> str:
         sources = [ROOT / source for source in self.sources]
-        return digest(ROOT, [self.dockerfile, *self.lock_files, *sources], self.tag)
+        return digest(ROOT, [self.dockerfile, *self.lock_files, *sources], self.given_tag)
 
 
 PROGRAMS = {
@@ -42,41 +52,33 @@ PROGRAMS = {
         "service",
         sources=("service/pyproject.toml", "service/memorybank_service", "service/model"),
         locks=("service", "model", "build", "weights"),
-        tag="localhost/memorybank/service:dev",
     ),
     "operator": Image(
         "operator",
         sources=("operator/pyproject.toml", "operator/memorybank_operator"),
         locks=("operator", "build"),
-        tag="localhost/memorybank/operator:dev",
     ),
 }
 
 
-def docker_answers() -> bool:
-    if not shutil.which("docker"):
-        return False
-    return subprocess.run(["docker", "version"], capture_output=True, check=False).returncode == 0
-
-
-def archive(image: Image) -> Path:
+def archive(image: Image, progress: Progress) -> Path:
     """The archive of the image of today's sources, built if it is not there."""
-    path = cache_directory() / f"{image.name}-{image.digest()}.tar"
-    made = cached(path, lambda target: _build(image, target))
+    digest, tag = image.digest(), image.tag
+    path = cache_directory() / f"{image.name}-{digest}.tar"
+    with progress.step(f"Image {tag}"):
+        made = cached(path, lambda target: _build(image, tag, target))
     if made:
         remove_others(path, f"{image.name}-*.tar*")
     return path
 
 
-def _build(image: Image, target: Path) -> None:
+def _build(image: Image, tag: str, target: Path) -> None:
     if docker_answers():
-        subprocess.run(
-            ["docker", "build", "--quiet", "--file", str(image.dockerfile), "--tag", image.tag, str(ROOT)],
-            check=True,
-        )
-        subprocess.run(["docker", "save", "--output", str(target), image.tag], check=True)
+        file = str(image.dockerfile)
+        subprocess.run(["docker", "build", "--quiet", "--file", file, "--tag", tag, str(ROOT)], check=True)
+        subprocess.run(["docker", "save", "--output", str(target), tag], check=True)
         return
     buildah = Buildah()
-    base = base_image(buildah)
-    buildah.build(image.dockerfile, ROOT, base, wheels(ROOT, image.lock_files), image.tag)
-    buildah.save(image.tag, target)
+    buildah.build(image.dockerfile, ROOT, base_image(buildah), wheels(ROOT, image.lock_files), tag)
+    buildah.save(tag, target)
+    buildah.forget_others(image.repository, tag)

@@ -9,6 +9,10 @@ from pathlib import Path
 from e2e.images.cache import cache_directory
 
 
+class ImageError(Exception):
+    """An image could not be built; the text says why."""
+
+
 class Buildah:
     """Runs buildah's commands as root without a daemon, a network or a user namespace."""
 
@@ -26,7 +30,7 @@ class Buildah:
             [*self._command, *arguments], env=self._environment, text=True, capture_output=True, check=False
         )
         if done.returncode:
-            raise RuntimeError(f"buildah {arguments[0]} failed:\n{done.stdout}{done.stderr}")
+            raise ImageError(f"buildah {arguments[0]} failed:\n{done.stdout}{done.stderr}")
         return done.stdout.strip()
 
     def label(self, image: str, label: str) -> str | None:
@@ -52,3 +56,10 @@ class Buildah:
 
     def save(self, tag: str, archive: Path) -> None:
         self.run("push", "--quiet", tag, f"docker-archive:{archive}:{tag}")
+
+    def forget_others(self, repository: str, tag: str) -> None:
+        """Removes the repository's images but the one of this tag; the layers they share with it stay."""
+        names = self.output("images", "--noheading", "--format", "{{.Name}}:{{.Tag}}").splitlines()
+        others = [name for name in names if name.startswith(f"{repository}:") and name != tag]
+        if others:
+            self.run("rmi", *others)

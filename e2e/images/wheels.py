@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from e2e.images.cache import cache_directory, digest, sha256
+from e2e.cluster.build import sha256
+from e2e.images.cache import cache_directory, digest
 
 PYTHON = "3.13"
 # What pip takes for wheels that run on Debian trixie (glibc 2.41); pip wants each tag named.

@@ -1,0 +1,3 @@
+module memorybank.local/pause
+
+go 1.26.0

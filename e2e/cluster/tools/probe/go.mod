@@ -1,0 +1,3 @@
+module memorybank.local/probe
+
+go 1.26.0

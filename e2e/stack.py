@@ -1,0 +1,109 @@
+"""The whole of MemoryBank on a cluster: what `make demo` shows and what the end-to-end tests test, made in one way."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from e2e.cluster.access import Access, Cluster
+from e2e.cluster.build import program
+from e2e.cluster.choice import chosen
+from e2e.cluster.components import COMPONENTS
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.progress import Progress
+from e2e.images import PROGRAMS, archive
+from e2e.kubectl import Kubectl, KubectlError
+from e2e.tenants import host
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMESPACE = "memorybank-system"
+RELEASE = "memorybank"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running cluster with the operator in it."""
+
+    cluster: Cluster
+    access: Access
+    images: Mapping[str, str]
+
+    @property
+    def kubectl(self) -> Kubectl:
+        return Kubectl(self.access.kubectl, self.access.kubeconfig)
+
+    @property
+    def gateway(self) -> dict[str, str]:
+        """The Gateway that tenants of access type Gateway join."""
+        return {"name": "traefik", "namespace": "traefik"}
+
+    def url(self, name: str) -> str:
+        """The public address of a tenant of the end-to-end tests."""
+        return self.url_of(host(name))
+
+    def url_of(self, hostname: str) -> str:
+        port = urlsplit(self.access.ingress).port
+        return f"http://{hostname}:{port}" if port else f"http://{hostname}"
+
+    def kill_container(self, namespace: str, selector: str) -> None:
+        """SIGKILL of the processes of the one pod that matches, by the node and without a word to the kubelet."""
+        pods = self.kubectl.json("get", f"--namespace={namespace}", "pods", f"--selector={selector}")["items"]
+        (pod,) = pods
+        container = pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
+        subprocess.run(
+            self.cluster.shell(),
+            input=f"ctr --namespace k8s.io tasks kill --signal SIGKILL {container}\n",
+            text=True,
+            check=True,
+        )
+
+
+def bring_up(progress: Progress) -> Stack:
+    """The cluster, the images and the operator; what is there already is left as it is."""
+    cluster = chosen()
+    # Building the images waits for downloads where building the cluster waits for the processor.
+    with ThreadPoolExecutor() as pool:
+        archives = {name: pool.submit(archive, image, progress) for name, image in PROGRAMS.items()}
+        helm = pool.submit(program, COMPONENTS["helm"], progress)
+        access = cluster.up(progress)
+        images = {name: cluster.load_image(made.result(), progress) for name, made in archives.items()}
+        install(access, helm.result(), images, progress)
+    return Stack(cluster, access, images)
+
+
+def install(access: Access, helm: Path, images: Mapping[str, str], progress: Progress) -> None:
+    """The operator by its chart, as a user would install it; an older one is upgraded."""
+    kubectl = Kubectl(access.kubectl, access.kubeconfig)
+    with progress.step("Installing the operator"):
+        namespace = {"apiVersion": "v1", "kind": "Namespace"}
+        restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+        kubectl.apply({**namespace, "metadata": {"name": NAMESPACE, "labels": restricted}})
+        # Helm installs what lies in a chart's crds/ once and never touches it again.
+        kubectl("apply", "--server-side", "--force-conflicts", f"--filename={ROOT / 'crds'}")
+        values = [
+            f"{block}.{field}={value}"
+            for block, image in (("image", images["service"]), ("operator.image", images["operator"]))
+            for field, value in zip(("repository", "tag"), image.rsplit(":", 1), strict=True)
+        ]
+        done = subprocess.run(
+            [str(helm), f"--kubeconfig={access.kubeconfig}", "upgrade", "--install", RELEASE]
+            + [str(ROOT / "helm" / "memorybank"), f"--namespace={NAMESPACE}", "--wait", "--timeout=2m"]
+            + [f"--set-string={value}" for value in values],
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            raise ClusterError(f"The operator could not be installed: {done.stderr.strip()}{_why(kubectl)}")
+
+
+def _why(kubectl: Kubectl) -> str:
+    """What the operator's own pods have to say."""
+    try:
+        return "\n" + kubectl("logs", f"--namespace={NAMESPACE}", f"deployment/{RELEASE}", "--tail=20")
+    except KubectlError as error:
+        return f"\n{error}"

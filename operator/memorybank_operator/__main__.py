@@ -1,0 +1,96 @@
+"""`memorybank-operator`: run until SIGTERM."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+from prometheus_client import start_http_server
+
+from memorybank_operator import logs, settings
+from memorybank_operator.cluster import Cluster
+from memorybank_operator.handlers import Operator
+from memorybank_operator.kubeconfig import Connection, NoConnection, connect
+from memorybank_operator.lead import CANARY_SECONDS, Leadership
+from memorybank_operator.probes import HealthServer
+from memorybank_operator.settings import Settings, SettingsError
+
+logger = logging.getLogger("memorybank_operator")
+
+
+async def run(chosen: Settings, connection: Connection) -> int:
+    """Be a replica of the operator until SIGTERM or SIGINT; answers the exit status."""
+    stop = asyncio.Event()
+
+    def take_signals() -> None:
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+
+    take_signals()
+    async with Cluster(connection) as cluster:
+        leadership = Leadership(cluster, chosen.operator_namespace, chosen.identity)
+        operator = Operator(cluster, connection, chosen, take_signals)
+        leading = asyncio.Event()
+
+        def live() -> str | None:
+            return None if leadership.alive else f"no renewal of the Lease was told for {CANARY_SECONDS:.0f} s"
+
+        def ready() -> str | None:
+            return (
+                None
+                if not leading.is_set() or operator.synced.is_set()
+                else "the first look at the cluster is not done"
+            )
+
+        health = HealthServer(chosen.health_port, {"/livez": live, "/readyz": ready})
+        health.start()
+        tasks = [asyncio.create_task(leadership.watch())]
+        try:
+            if not await _first(leadership.acquire(), stop):
+                return 0
+            leading.set()
+            tasks.append(asyncio.create_task(leadership.keep()))
+            tasks.append(asyncio.create_task(_stop_when_lost(leadership, stop)))
+            await operator.run(stop)
+            return 1 if leadership.lost.is_set() else 0
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if leading.is_set() and not leadership.lost.is_set():
+                await leadership.release()
+            health.stop()
+
+
+async def _first(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+    """Whether the work was done before the stop."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+    done = working.done()
+    for task in (working, stopping):
+        task.cancel()
+    return done
+
+
+async def _stop_when_lost(leadership: Leadership, stop: asyncio.Event) -> None:
+    await leadership.lost.wait()
+    stop.set()
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        chosen = settings.from_environment()
+        connection = connect()
+    except (SettingsError, NoConnection) as error:
+        sys.stderr.write(f"memorybank-operator: {error}\n")
+        sys.exit(2)
+    logs.configure(chosen.log_level, chosen.log_format)
+    start_http_server(chosen.metrics_port)
+    sys.exit(asyncio.run(run(chosen, connection)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""What the operator says about a tenant: conditions with their reasons, and a phase for people."""
+
+import enum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from memorybank_operator.api.shared import LocalReference, Part
+
+
+class ConditionType(enum.StrEnum):
+    READY = "Ready"
+    AVAILABLE = "Available"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+    STORAGE_READY = "StorageReady"
+    ACCESS_READY = "AccessReady"
+    SECRETS_READY = "SecretsReady"
+
+
+class Phase(enum.StrEnum):
+    PENDING = "Pending"
+    PROVISIONING = "Provisioning"
+    READY = "Ready"
+    DEGRADED = "Degraded"
+    HIBERNATED = "Hibernated"
+    PAUSED = "Paused"
+    FAILED = "Failed"
+    TERMINATING = "Terminating"
+
+
+class Reason(enum.StrEnum):
+    """Why a condition has its status; a program may compare them, a person reads the message."""
+
+    AS_DESIRED = "AsDesired"
+    HIBERNATED = "Hibernated"
+    PAUSED = "Paused"
+    TERMINATING = "Terminating"
+    PROGRESSING = "Progressing"
+    WAITING = "Waiting"
+    # the pod
+    POD_READY = "PodReady"
+    POD_STARTING = "PodStarting"
+    POD_NOT_READY = "PodNotReady"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    CRASH_LOOP = "CrashLoop"
+    CONTAINER_CONFIG_INVALID = "ContainerConfigInvalid"
+    UNSCHEDULABLE = "Unschedulable"
+    # the volume
+    VOLUME_BOUND = "VolumeBound"
+    VOLUME_PENDING = "VolumePending"
+    VOLUME_LOST = "VolumeLost"
+    VOLUME_GROWING = "VolumeGrowing"
+    # access
+    ROUTED = "Routed"
+    NOT_EXPOSED = "NotExposed"
+    HOSTNAME_TAKEN = "HostnameTaken"
+    GATEWAY_API_MISSING = "GatewayApiMissing"
+    ROUTE_PENDING = "RoutePending"
+    ROUTE_REJECTED = "RouteRejected"
+    # Secrets
+    SECRETS_PRESENT = "SecretsPresent"
+    SECRET_MISSING = "SecretMissing"  # noqa: S105
+    SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105
+    # what the API server refused
+    NAME_TAKEN = "NameTaken"
+    REFUSED = "Refused"
+    INVALID_SPEC = "InvalidSpec"
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Why something is not as it should be, and what to do."""
+
+    reason: Reason
+    message: str
+
+
+class Condition(Part, frozen=True):
+    type: Annotated[str, Meta(max_length=64, description="What it is about.")]
+    status: Annotated[
+        str, Meta(description="Whether it holds.", extra_json_schema={"enum": ["True", "False", "Unknown"]})
+    ]
+    reason: Annotated[str, Meta(max_length=64, description="Why, for a program.")]
+    message: Annotated[str, Meta(max_length=32768, description="Why and what to do, for a person.")]
+    last_transition_time: Annotated[
+        str, Meta(description="When the status changed last.", extra_json_schema={"format": "date-time"})
+    ]
+    observed_generation: Annotated[int, Meta(description="The generation it was computed for.")]
+
+
+class MemoryCounts(Part, frozen=True):
+    active: Annotated[int, Meta(description="Memories that are remembered.")] | None = None
+    faded: Annotated[int, Meta(description="Memories that have faded and can be restored.")] | None = None
+
+
+class StorageStatus(Part, frozen=True):
+    capacity: Annotated[str, Meta(max_length=32, description="What the volume has.")] | None = None
+    used_bytes: Annotated[int, Meta(description="What is used of it, in bytes.")] | None = None
+
+
+class TenantStatus(Part, frozen=True):
+    observed_generation: (
+        Annotated[int, Meta(description="The generation of the spec that was acted on last.")] | None
+    ) = None
+    phase: Annotated[Phase, Meta(description="A summary for people; programs read the conditions.")] | None = None
+    endpoint: Annotated[str, Meta(description="Where the tenant is reached.")] | None = None
+    api_key_secret_ref: Annotated[LocalReference, Meta(description="The Secret with the tenant's key.")] | None = None
+    image: Annotated[str, Meta(description="The image that the tenant runs.")] | None = None
+    default_image: (
+        Annotated[
+            str,
+            Meta(
+                description="The operator's image when this tenant first needed it; used while spec.image is not given,"
+                " so that an operator upgrade restarts no tenant."
+            ),
+        ]
+        | None
+    ) = None
+    memories: Annotated[MemoryCounts, Meta(description="Counts of memories.")] | None = None
+    storage: Annotated[StorageStatus, Meta(description="The volume.")] | None = None
+    conditions: Annotated[
+        list[Condition],
+        Meta(
+            max_length=32,
+            description="What holds and what does not.",
+            extra_json_schema={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+        ),
+    ] = msgspec.field(default_factory=list)

@@ -1,0 +1,34 @@
+"""The tenant's volume."""
+
+from typing import Any
+
+from memorybank_operator.api.quantity import larger_quantity, smaller_quantity
+from memorybank_operator.api.tenant import Tenant
+from memorybank_operator.desired.context import Context, manifest
+from memorybank_operator.kinds import VOLUME_CLAIM
+
+
+def volume_claim(tenant: Tenant, context: Context) -> dict[str, Any]:
+    """The claim; under Retain without an owner, so that it outlives the tenant."""
+    wanted = tenant.spec.storage
+    spec: dict[str, Any] = {
+        "accessModes": [wanted.access_mode],
+        "volumeMode": "Filesystem",
+        "resources": {"requests": {"storage": claim_size(tenant, context)}},
+    }
+    if wanted.storage_class_name is not None:
+        spec["storageClassName"] = wanted.storage_class_name
+    return manifest(VOLUME_CLAIM, tenant, owned=tenant.spec.deletion_policy == "Delete", spec=spec)
+
+
+def claim_size(tenant: Tenant, context: Context) -> str:
+    """What to ask for: the spec's size, and not less than an adopted volume has.
+
+    An unbound claim cannot be changed. What was asked for and never reached (a mistyped 20Ti) can be taken back,
+    down to what the volume has; a volume rounded up by its driver is not asked for anew.
+    """
+    if context.volume_request is None:
+        return tenant.spec.storage.size
+    if context.volume_capacity is None:
+        return context.volume_request
+    return larger_quantity(tenant.spec.storage.size, smaller_quantity(context.volume_request, context.volume_capacity))

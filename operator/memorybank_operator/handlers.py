@@ -1,0 +1,225 @@
+"""Which events lead to which reconcile.
+
+kopf watches; an event changes what is known and marks the tenant in our own queue, nothing else. kopf drops the errors
+of its event handlers and keeps a queue an object, so no work is done in them; having only such handlers, it writes
+nothing: no finalizer, no annotation.
+"""
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import kopf
+
+from memorybank_operator import metrics
+from memorybank_operator.api.names import CHILD_SELECTOR
+from memorybank_operator.api.status import Phase
+from memorybank_operator.cluster import Cluster, Transient
+from memorybank_operator.kinds import OPTIONAL, TENANT, WATCHED, Kind
+from memorybank_operator.kubeconfig import Connection
+from memorybank_operator.queue import TenantQueue
+from memorybank_operator.reconcile import Reconciler
+from memorybank_operator.seen import Manifest, Seen, TenantKey
+from memorybank_operator.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+DISCOVERY_SECONDS = 10.0
+
+
+class Operator:
+    """The watches, the queue and the reconciler of one leading replica."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        connection: Connection,
+        settings: Settings,
+        take_signals: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`take_signals` is called when kopf has taken the process's signals: they lead to `stop`, not to kopf."""
+        self.synced = asyncio.Event()
+        self.seen = Seen()
+        self.reconciler = Reconciler(cluster, self.seen, settings)
+        self.queue = TenantQueue(self.reconciler.reconcile, settings.workers)
+        self._cluster = cluster
+        self._connection = connection
+        self._settings = settings
+        self._take_signals = take_signals
+        self._told: dict[Kind, float] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Watch and reconcile until told to stop."""
+        background = [asyncio.create_task(self._resync_forever()), asyncio.create_task(self._discover_forever())]
+        await self._wait_first(stop, background)
+        self.queue.start()
+        try:
+            if not stop.is_set():
+                await self._watch(stop)
+        finally:
+            await self.queue.stop(seconds=1.0)
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        own = asyncio.all_tasks()
+        tasks = await kopf.spawn_tasks(
+            registry=self._registry(),
+            settings=self._kopf_settings(),
+            standalone=True,
+            clusterwide=not self._settings.watch_namespaces,
+            namespaces=self._settings.watch_namespaces,
+            stop_flag=stop,
+        )
+        self._take_signals()
+        await kopf.run_tasks(tasks, ignored=own)
+
+    async def resync(self) -> None:
+        """List everything, so that nothing a watch has missed stays missed, and look at every tenant."""
+        self.reconciler.served = await self._served()
+        for kind in (*WATCHED, TENANT):
+            if kind not in OPTIONAL or kind in self.reconciler.served:
+                for namespace in self._settings.watch_namespaces or (None,):
+                    await self._list(kind, namespace)
+        for tenant in list(self.seen.tenants()):
+            key = TenantKey(tenant["metadata"]["namespace"], tenant["metadata"]["name"])
+            self.reconciler.forget_keys(key)
+            self.queue.mark(key)
+
+    async def _list(self, kind: Kind, namespace: str | None) -> None:
+        found = await self._cluster.list(kind, namespace, "" if kind is TENANT else CHILD_SELECTOR)
+        for item in found["items"]:
+            item.setdefault("apiVersion", kind.api_version)
+            item.setdefault("kind", kind.kind)
+        version = int(found["metadata"]["resourceVersion"])
+        for key in self.seen.replace(kind, namespace, found["items"], version):
+            self.queue.mark(key)
+
+    async def _wait_first(self, stop: asyncio.Event, background: list[asyncio.Task[None]]) -> None:
+        """Nothing is reconciled before everything was seen once: what is there would look missing."""
+        waits = [asyncio.create_task(self.synced.wait()), asyncio.create_task(stop.wait())]
+        await asyncio.wait([*waits, *background], return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    async def _resync_forever(self) -> None:
+        pause: float = 1.0
+        while True:
+            try:
+                await self.resync()
+                if not self.synced.is_set():
+                    logger.info("everything was seen once")
+                self.synced.set()
+                pause = self._settings.resync_seconds
+            except Transient as error:
+                logger.warning("the resync failed and is repeated: %s", error)
+                pause = min(pause, 5.0)
+            await asyncio.sleep(pause)
+
+    async def _discover_forever(self) -> None:
+        """Notice optional APIs that appear or vanish."""
+        while True:
+            await asyncio.sleep(DISCOVERY_SECONDS)
+            try:
+                served = await self._served()
+            except Transient as error:
+                logger.warning("the API server's kinds cannot be read: %s", error)
+                continue
+            if served != self.reconciler.served:
+                logger.info("optional kinds now served: %s", ", ".join(kind.kind for kind in served) or "none")
+                self.reconciler.served = served
+                for tenant in self.seen.tenants():
+                    self.queue.mark(TenantKey(tenant["metadata"]["namespace"], tenant["metadata"]["name"]))
+
+    async def _served(self) -> frozenset[Kind]:
+        return frozenset([kind for kind in OPTIONAL if await self._cluster.serves(kind)])
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+        kopf.on.login(registry=registry)(self._login)
+        for kind in (TENANT, *WATCHED):
+            handler = functools.partial(self._on_tenant if kind is TENANT else self._on_child, kind)
+            kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=f"seen/{kind.plural}")(handler)
+            metrics.WATCH_AGE_SECONDS.labels(resource=kind.plural).set_function(
+                functools.partial(self._watch_age, kind)
+            )
+        return registry
+
+    def _kopf_settings(self) -> kopf.OperatorSettings:
+        settings = kopf.OperatorSettings()
+        settings.posting.enabled = False
+        settings.queueing.idle_timeout = 1.0
+        settings.queueing.exit_timeout = 0.5
+        for kind in WATCHED:
+            settings.watching.label_selectors[kind.group, kind.version, kind.plural] = CHILD_SELECTOR
+        return settings
+
+    async def _login(self, **_: Any) -> kopf.ConnectionInfo:
+        connection = self._connection
+        certificate, key = connection.certificate or (None, None)
+        return kopf.ConnectionInfo(
+            server=connection.server,
+            ca_data=connection.ca,
+            insecure=not connection.verify,
+            certificate_data=certificate,
+            private_key_data=key,
+            token=connection.token(),
+        )
+
+    async def _on_child(self, kind: Kind, type: str | None, body: kopf.Body, **_: Any) -> None:
+        self._told[kind] = time.monotonic()
+        manifest = _plain(body)
+        concerned = self.seen.remove(kind, manifest) if type == "DELETED" else self.seen.put(kind, manifest)
+        for key in concerned:
+            self.queue.mark(key)
+
+    async def _on_tenant(self, kind: Kind, type: str | None, body: kopf.Body, **_: Any) -> None:
+        self._told[kind] = time.monotonic()
+        manifest = _plain(body)
+        key = TenantKey(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+        before = self.seen.tenant(key)
+        concerned = self.seen.remove(kind, manifest) if type == "DELETED" else self.seen.put(kind, manifest)
+        if not concerned:
+            return
+        if type == "DELETED":
+            self.reconciler.part(key, manifest)
+        if before is None or type == "DELETED" or _asked(before) != _asked(manifest):
+            self.reconciler.forget_keys(key)
+            self._mark_rivals({(one or {}).get("spec", {}).get("hostname") for one in (before, manifest)})
+        self.queue.mark(key)
+        self._count_phases()
+
+    def _mark_rivals(self, hostnames: set[str | None]) -> None:
+        """Another tenant may want the host name that is taken or set free here."""
+        for other in self.seen.tenants():
+            hostname = other["spec"].get("hostname")
+            if hostname is not None and hostname in hostnames:
+                self.queue.mark(TenantKey(other["metadata"]["namespace"], other["metadata"]["name"]))
+
+    def _count_phases(self) -> None:
+        counts = dict.fromkeys(Phase, 0)
+        for tenant in self.seen.tenants():
+            counts[Phase(tenant.get("status", {}).get("phase", Phase.PENDING))] += 1
+        for phase, count in counts.items():
+            metrics.TENANTS.labels(phase=phase).set(count)
+
+    def _watch_age(self, kind: Kind) -> float:
+        told = self._told.get(kind)
+        return -1.0 if told is None else time.monotonic() - told
+
+
+def _plain(body: kopf.Body) -> Manifest:
+    """The object as a plain dictionary of its own, which nobody else changes."""
+    plain = dict(body)
+    plain["metadata"] = dict(plain["metadata"])
+    return plain
+
+
+def _asked(tenant: Manifest) -> tuple[Any, ...]:
+    """What a user can change of a tenant."""
+    metadata = tenant["metadata"]
+    return metadata["uid"], metadata.get("generation"), metadata.get("annotations"), metadata.get("deletionTimestamp")

@@ -1,0 +1,147 @@
+"""Two replicas, one leader: a Lease that is renewed, released on exit, and watched.
+
+Its renewals, seen back through a watch, are also the canary of liveness: they prove that the event loop turns, that
+writes arrive, and that watches tell.
+"""
+
+import asyncio
+import datetime
+import logging
+import time
+from typing import Any, Final
+
+import aiohttp
+
+from memorybank_operator import metrics
+from memorybank_operator.cluster import ApiError, Cluster, Conflict, NotFound, Transient
+from memorybank_operator.kinds import LEASE
+
+logger = logging.getLogger(__name__)
+
+Manifest = dict[str, Any]
+
+NAME: Final = "memorybank-operator"
+LEASE_SECONDS: Final = 12
+RENEW_SECONDS: Final = 4.0
+GIVE_UP_SECONDS: Final = 9.0
+"""A leader that could not renew for so long stops, before another may begin."""
+STANDBY_SECONDS: Final = 2.0
+CANARY_SECONDS: Final = 45.0
+
+
+class Leadership:
+    """This replica's part in the Lease."""
+
+    def __init__(self, cluster: Cluster, namespace: str, identity: str) -> None:
+        self.lost = asyncio.Event()
+        self._cluster = cluster
+        self._namespace = namespace
+        self._identity = identity
+        self._renewed = 0.0
+        self._seen_renewal: tuple[str, str] = ("", "")
+        self._seen_at = time.monotonic()
+        self._told_at = time.monotonic()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the Lease's renewals (ours, or the leader's) are still being told by the watch."""
+        return self.canary_age < CANARY_SECONDS
+
+    @property
+    def canary_age(self) -> float:
+        """Seconds since the watch has told a renewal."""
+        return time.monotonic() - self._told_at
+
+    async def acquire(self) -> None:
+        """Return once this replica leads."""
+        while True:
+            try:
+                if await self._try():
+                    logger.info("this replica leads", extra={"identity": self._identity})
+                    return
+            except Transient as error:
+                logger.warning("the Lease cannot be reached: %s", error)
+            await asyncio.sleep(STANDBY_SECONDS)
+
+    async def keep(self) -> None:
+        """Renew until cancelled; set `lost` if that fails for too long."""
+        while not self.lost.is_set():
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                held = await self._try()
+            except Transient as error:
+                logger.warning("the Lease could not be renewed: %s", error)
+                held = time.monotonic() - self._renewed < GIVE_UP_SECONDS
+            if not held:
+                logger.error("this replica leads no more", extra={"identity": self._identity})
+                self.lost.set()
+
+    async def release(self) -> None:
+        """Let another replica take over at once."""
+        try:
+            lease = await self._cluster.get(LEASE, self._namespace, NAME)
+            if lease["spec"].get("holderIdentity") == self._identity:
+                lease["spec"].update(holderIdentity="", leaseDurationSeconds=1, renewTime=_now())
+                await self._cluster.replace(LEASE, lease)
+        except (aiohttp.ClientError, TimeoutError, ApiError) as error:
+            logger.warning("the Lease was not released and will expire: %s", error)
+
+    async def watch(self) -> None:
+        """Take note of renewals as the watch tells them, until cancelled."""
+        metrics.WATCH_AGE_SECONDS.labels(resource=LEASE.plural).set_function(lambda: self.canary_age)
+        while True:
+            try:
+                async for kind, _lease in self._cluster.watch(LEASE, self._namespace, NAME):
+                    if kind in ("ADDED", "MODIFIED"):
+                        self._told_at = time.monotonic()
+            except Transient as error:
+                logger.info("the watch on the Lease ended and is begun anew: %s", error)
+            await asyncio.sleep(1)
+
+    async def _try(self) -> bool:
+        """Take or renew the Lease if it is free, ours or expired."""
+        try:
+            lease = await self._cluster.get(LEASE, self._namespace, NAME)
+        except NotFound:
+            lease = None
+        try:
+            if lease is None:
+                await self._cluster.create(LEASE, self._manifest())
+            elif self._may_take(lease["spec"]):
+                await self._cluster.replace(LEASE, self._manifest(lease))
+            else:
+                return False
+        except Conflict:
+            return False  # another replica was faster
+        self._renewed = time.monotonic()
+        return True
+
+    def _may_take(self, spec: Manifest) -> bool:
+        holder, renewal = spec.get("holderIdentity") or "", spec.get("renewTime") or ""
+        # Clocks differ: what counts is how long we have seen no change.
+        if (holder, renewal) != self._seen_renewal:
+            self._seen_renewal, self._seen_at = (holder, renewal), time.monotonic()
+        if holder in ("", self._identity):
+            return True
+        return time.monotonic() - self._seen_at > int(spec.get("leaseDurationSeconds", LEASE_SECONDS))
+
+    def _manifest(self, before: Manifest | None = None) -> Manifest:
+        known = (before or {}).get("spec", {})
+        taken_over = known.get("holderIdentity") != self._identity
+        metadata = before["metadata"] if before else {"name": NAME, "namespace": self._namespace}
+        return {
+            "apiVersion": LEASE.api_version,
+            "kind": LEASE.kind,
+            "metadata": metadata,
+            "spec": {
+                "holderIdentity": self._identity,
+                "leaseDurationSeconds": LEASE_SECONDS,
+                "acquireTime": _now() if taken_over else known.get("acquireTime"),
+                "renewTime": _now(),
+                "leaseTransitions": known.get("leaseTransitions", 0) + (1 if taken_over and before else 0),
+            },
+        }
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,17 @@
+"""What the operator counts and measures (contracts.md, Metrics)."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+TENANTS: Final = Gauge("memorybank_operator_tenants", "Tenants by phase.", ["phase"])
+RECONCILE_SECONDS: Final = Histogram(
+    "memorybank_operator_reconcile_seconds",
+    "Time of one reconcile.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+RECONCILES: Final = Counter("memorybank_operator_reconciles", "Reconciles by result.", ["result"])
+API_REQUESTS: Final = Counter("memorybank_operator_api_requests", "Requests to the API server.", ["verb", "resource"])
+WATCH_AGE_SECONDS: Final = Gauge(
+    "memorybank_operator_watch_age_seconds", "Time since a watch has told something.", ["resource"]
+)

@@ -1,0 +1,309 @@
+"""The one way through: read, render, apply what differs, report.
+
+Every trigger leads here with nothing but the tenant's name; what happened is of no concern, only what is.
+"""
+
+import datetime
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from memorybank_operator import keys, metrics
+from memorybank_operator.api.names import (
+    ACCESS_ANNOTATION,
+    API_VERSION,
+    DESIRED_ANNOTATION,
+    FIELD_MANAGER,
+    KIND,
+    TENANT_LABEL,
+)
+from memorybank_operator.api.status import Problem, Reason, TenantStatus
+from memorybank_operator.api.tenant import Tenant
+from memorybank_operator.cluster import Cluster, Conflict, NamespaceTerminating, NotFound, Refused
+from memorybank_operator.compare import differs, leftovers
+from memorybank_operator.desired import Context, children
+from memorybank_operator.desired.access import endpoint
+from memorybank_operator.desired.context import choose_image, given, owner_reference
+from memorybank_operator.desired.secrets import shown_secret
+from memorybank_operator.events import tell
+from memorybank_operator.keys import Keyring
+from memorybank_operator.kinds import CHILDREN, HTTP_ROUTE, POD, TENANT, VOLUME_CLAIM, Kind
+from memorybank_operator.observe import Observed, observe
+from memorybank_operator.seen import Seen, TenantKey
+from memorybank_operator.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+Manifest = dict[str, Any]
+
+RETRY_SECONDS = 5.0
+"""After a refusal (a quota, a namesake) or a missing Secret, which nothing tells us the end of."""
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+class Reconciler:
+    """Brings one tenant at a time to what its spec says."""
+
+    def __init__(
+        self, cluster: Cluster, seen: Seen, settings: Settings, clock: Callable[[], datetime.datetime] = now
+    ) -> None:
+        self.served: frozenset[Kind] = frozenset()
+        self._cluster = cluster
+        self._seen = seen
+        self._settings = settings
+        self._clock = clock
+        self._keyrings: dict[TenantKey, Keyring] = {}
+        self._stale: set[TenantKey] = set()
+        self._deleted: dict[TenantKey, Manifest] = {}
+
+    def forget_keys(self, key: TenantKey) -> None:
+        """Read the tenant's Secrets again at its next reconcile: its spec changed, or it is time to."""
+        self._keyrings.pop(key, None)
+        self._stale.add(key)
+
+    def part(self, key: TenantKey, last: Manifest) -> None:
+        """A tenant was deleted; its last state says what becomes of its volume and keys."""
+        self._deleted[key] = last
+
+    async def reconcile(self, key: TenantKey) -> float | None:
+        """Look at one tenant; answers in how many seconds it wants to be looked at again."""
+        began = time.perf_counter()
+        result = "error"
+        try:
+            again = await self._reconcile(key)
+            result = "ok" if again is None else "waiting"
+        except NamespaceTerminating:
+            # Nothing can be made here any more, and soon there is no tenant.
+            again, result = None, "leaving"
+        finally:
+            metrics.RECONCILE_SECONDS.observe(time.perf_counter() - began)
+            metrics.RECONCILES.labels(result=result).inc()
+        return again
+
+    async def _reconcile(self, key: TenantKey) -> float | None:
+        manifest = self._seen.tenant(key)
+        if manifest is None:
+            await self._bequeath(key)
+            self._keyrings.pop(key, None)
+            self._stale.discard(key)
+            return None
+        self._deleted.pop(key, None)
+        try:
+            tenant = msgspec.convert(manifest, Tenant)
+        except msgspec.ValidationError as error:
+            # The API server checked it against a CRD other than ours.
+            logger.error(
+                "the resource cannot be read: %s; install this operator's CRD", error, extra={"tenant": str(key)}
+            )
+            return RETRY_SECONDS
+        context = self._context(tenant)
+        keyring = self._keyrings.get(key, Keyring())
+        refusals: tuple[Problem, ...] = ()
+        if not (tenant.metadata.deletion_timestamp or tenant.spec.paused):
+            if await self._has_gone(tenant, context):
+                return None
+            keyring = await self._keys(key, tenant)
+            refusals = await self._apply_children(key, tenant, context)
+            await self._refresh_access(key, keyring)
+        await self._report(key, tenant, context, keyring, refusals)
+        return RETRY_SECONDS if refusals or keyring.problems else None
+
+    async def _bequeath(self, key: TenantKey) -> None:
+        """Under Delete, give volume and keys to the deleted tenant, so that the garbage collector takes them.
+
+        They have it for owner already, unless the policy was changed in the moment before.
+        """
+        last = self._deleted.get(key)
+        if last is not None and last["spec"].get("deletionPolicy") == "Delete":
+            tenant = msgspec.convert(last, Tenant)
+            claim = self._seen.child(VOLUME_CLAIM, key)
+            if claim is not None and "ownerReferences" not in claim["metadata"]:
+                owned = {"metadata": {"ownerReferences": [owner_reference(tenant)]}}
+                await self._cluster.merge(VOLUME_CLAIM, *key, owned)
+            await keys.bequeath(self._cluster, tenant)
+        self._deleted.pop(key, None)
+
+    def _context(self, tenant: Tenant) -> Context:
+        key = TenantKey(tenant.metadata.namespace, tenant.metadata.name)
+        claim = self._seen.child(VOLUME_CLAIM, key) or {}
+        requests = claim.get("spec", {}).get("resources", {}).get("requests", {})
+        return Context(
+            settings=self._settings,
+            image=choose_image(tenant, self._settings),
+            volume_request=requests.get("storage"),
+            volume_capacity=claim.get("status", {}).get("capacity", {}).get("storage"),
+            hostname_free=self._hostname_free(tenant),
+            served=self.served,
+        )
+
+    def _hostname_free(self, tenant: Tenant) -> bool:
+        """Whether no older tenant has this host name."""
+        if tenant.spec.hostname is None:
+            return True
+        own = (tenant.metadata.creation_timestamp, tenant.metadata.uid)
+        return not any(
+            (other["metadata"]["creationTimestamp"], other["metadata"]["uid"]) < own
+            for other in self._seen.tenants()
+            if other["spec"].get("hostname") == tenant.spec.hostname
+        )
+
+    async def _has_gone(self, tenant: Tenant, context: Context) -> bool:
+        """Whether a tenant that had its children and misses some is being deleted, which its own watch has yet to tell.
+
+        Else the garbage collector's work would be undone, and a key made anew.
+        """
+        if tenant.status.observed_generation is None:
+            return False
+        key = TenantKey(tenant.metadata.namespace, tenant.metadata.name)
+        wanted = [kind for kind, desired in children(tenant, context).items() if desired is not None]
+        if all(self._seen.child(kind, key) for kind in wanted) and key in self._keyrings:
+            return False
+        try:
+            newest = await self._cluster.get(TENANT, *key)
+        except NotFound:
+            return True
+        metadata = newest["metadata"]
+        return metadata["uid"] != tenant.metadata.uid or "deletionTimestamp" in metadata
+
+    async def _keys(self, key: TenantKey, tenant: Tenant) -> Keyring:
+        known = self._keyrings.get(key)
+        if known is not None and not known.problems:
+            return known
+        self._stale.discard(key)
+        keyring = await keys.ensure(self._cluster, tenant)
+        for name in keyring.rotated:
+            message = f"The Secret with API key {name!r} was gone: a new key was made, and the old one no longer opens."
+            logger.info(message, extra={"tenant": str(key), "reason": "KeyRotated"})
+            await tell(self._cluster, tenant, "KeyRotated", message)
+        if key not in self._stale:  # else it was asked for anew while we were reading
+            self._keyrings[key] = keyring
+        return keyring
+
+    async def _apply_children(self, key: TenantKey, tenant: Tenant, context: Context) -> tuple[Problem, ...]:
+        refusals: list[Problem] = []
+        for kind, desired in children(tenant, context).items():
+            actual = self._seen.child(kind, key)
+            if desired is None:
+                await self._remove(kind, key, actual)
+                continue
+            digest = hashlib.sha256(msgspec.json.encode(desired)).hexdigest()[:16]
+            desired["metadata"].setdefault("annotations", {})[DESIRED_ANNOTATION] = digest
+            field = "" if actual is None else differs(desired, actual)
+            if field is None or _on_its_way_out(actual):
+                continue
+            try:
+                self._seen.put(kind, await self._apply(kind, desired, actual))
+            except NamespaceTerminating:
+                raise
+            except Refused as error:
+                refusals.append(Problem(Reason.REFUSED, f"The API server refuses the {kind.kind}: {error.message}"))
+            except Conflict as error:
+                refusals.append(Problem(Reason.NAME_TAKEN, error.message))
+            else:
+                logger.info(
+                    "%s %s", kind.kind, f"repaired at {field}" if field else "applied", extra={"tenant": str(key)}
+                )
+        return tuple(refusals)
+
+    async def _apply(self, kind: Kind, desired: Manifest, actual: Manifest | None) -> Manifest:
+        """Apply an object; one that was not ours is left alone (Conflict)."""
+        metadata = desired["metadata"]
+        if actual is not None:
+            if patch := leftovers(desired, actual):
+                await self._cluster.merge(kind, metadata["namespace"], metadata["name"], patch)
+            return await self._cluster.apply(kind, desired)
+        if kind is not VOLUME_CLAIM:
+            try:
+                return await self._cluster.apply(kind, desired, force=False)
+            except Conflict:
+                pass
+        try:
+            # A claim may agree with ours in every field: for the sake of the data in it, look before applying.
+            found = await self._cluster.get(kind, metadata["namespace"], metadata["name"])
+        except NotFound:
+            return await self._cluster.apply(kind, desired)
+        if not _is_ours(found, desired):
+            name = metadata["name"]
+            message = (
+                f"{kind.kind} {name} is there already and is not this tenant's: remove it, or name the tenant otherwise"
+            )
+            raise Conflict(409, "NameTaken", message)
+        return await self._cluster.apply(kind, desired)
+
+    async def _remove(self, kind: Kind, key: TenantKey, actual: Manifest | None) -> None:
+        """Remove what is no longer wanted; never the volume, which is always wanted."""
+        if actual is None or _on_its_way_out(actual):
+            return
+        try:
+            await self._cluster.delete(kind, key.namespace, key.name, actual["metadata"]["uid"])
+        except (NotFound, Conflict):
+            return  # gone already, or another one by now: its event brings us here again
+        logger.info("%s removed", kind.kind, extra={"tenant": str(key)})
+
+    async def _refresh_access(self, key: TenantKey, keyring: Keyring) -> None:
+        """Have the kubelet look at the access file at once, in pods that are older than its last change."""
+        for kind, pod in self._seen.children(key):
+            metadata = pod["metadata"]
+            if kind is not POD or _on_its_way_out(pod) or metadata["creationTimestamp"] >= keyring.access_since:
+                continue
+            if (metadata.get("annotations") or {}).get(ACCESS_ANNOTATION) == keyring.access_digest:
+                continue
+            patch = {"metadata": {"annotations": {ACCESS_ANNOTATION: keyring.access_digest}}}
+            try:
+                self._seen.put(POD, await self._cluster.merge(POD, key.namespace, metadata["name"], patch))
+            except NotFound:
+                continue
+
+    async def _report(
+        self, key: TenantKey, tenant: Tenant, context: Context, keyring: Keyring, refusals: tuple[Problem, ...]
+    ) -> None:
+        mine = self._seen.children(key)
+        observed = Observed(
+            children={
+                kind: found for kind, found in mine if kind in CHILDREN and found["metadata"]["name"] == key.name
+            },
+            pods=tuple(found for kind, found in mine if kind is POD),
+            secret_problems=keyring.problems,
+            refusals=refusals,
+            hostname_free=context.hostname_free,
+            gateway_api=HTTP_ROUTE in context.served,
+            endpoint=endpoint(tenant, context),
+            key_secret=shown_secret(tenant),
+            image=context.image,
+            default_image=tenant.status.default_image or self._settings.image,
+        )
+        status = observe(tenant, observed, self._clock())
+        if status == tenant.status:
+            return
+        await self._write_status(tenant, status)
+
+    async def _write_status(self, tenant: Tenant, status: TenantStatus) -> None:
+        metadata = tenant.metadata
+        manifest = {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "metadata": {"name": metadata.name, "namespace": metadata.namespace, "uid": metadata.uid},
+            "status": given(status),
+        }
+        try:
+            self._seen.put(TENANT, await self._cluster.apply(TENANT, manifest, subresource="status"))
+        except (NotFound, Conflict):
+            return  # deleted meanwhile, or a namesake by now: the end, no error
+
+
+def _on_its_way_out(manifest: Manifest | None) -> bool:
+    return manifest is not None and "deletionTimestamp" in manifest["metadata"]
+
+
+def _is_ours(found: Manifest, desired: Manifest) -> bool:
+    metadata = found["metadata"]
+    labelled = (metadata.get("labels") or {}).get(TENANT_LABEL) == desired["metadata"]["labels"][TENANT_LABEL]
+    managers = {entry.get("manager") for entry in metadata.get("managedFields") or []}
+    return labelled or FIELD_MANAGER in managers

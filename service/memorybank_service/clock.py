@@ -1,0 +1,18 @@
+"""What time it is, as one injected function: retention is tested over years without waiting."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Clock = Callable[[], float]
+"""Seconds since 1970-01-01T00:00:00Z."""
+
+SECONDS_PER_HOUR = 3600.0
+SECONDS_PER_DAY = 86400.0
+
+system_clock: Clock = time.time
+
+
+def rfc3339(seconds: float) -> str:
+    """The moment as RFC 3339 in UTC with milliseconds, as every answer gives it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

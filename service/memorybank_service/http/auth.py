@@ -1,0 +1,49 @@
+"""The check that stands before every route but the probes: a known key, its scope, its rate."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import Request
+
+from memorybank_service.http.access import SCOPES, Key, KeyRing
+from memorybank_service.http.problems import Problem
+from memorybank_service.http.rate_limit import RateLimiter
+
+_ANYONE = Key("anyone", b"", SCOPES)
+_SCHEMES = ("bearer", "token")  # mem0's client says Token
+
+
+class Gate:
+    def __init__(self, keys: KeyRing, limiter: RateLimiter) -> None:
+        self._keys, self._limiter = keys, limiter
+
+    def admit(self, authorization: str | None, scope: str) -> Key:
+        """The key of the request. Raises Problem 401, 403 or 429."""
+        key = _ANYONE if self._keys.open_to_all else self._known(authorization)
+        if scope not in key.scopes:
+            raise Problem(403, "forbidden", f"The key {key.name!r} does not have the scope {scope!r}.")
+        if (seconds := self._limiter.wait_needed(key.name, self._keys.access.rate_limit)) > 0:
+            raise Problem(
+                429,
+                "too-many-requests",
+                f"The key {key.name!r} has used up its rate; try again in {seconds} s.",
+                headers={"Retry-After": str(seconds)},
+            )
+        return key
+
+    def _known(self, authorization: str | None) -> Key:
+        scheme, _, presented = (authorization or "").partition(" ")
+        key = self._keys.find(presented.strip()) if scheme.lower() in _SCHEMES else None
+        if key is None:
+            detail = "A valid key is needed: send `Authorization: Bearer KEY`."
+            raise Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
+        return key
+
+
+def require(scope: str) -> Callable[[Request], Awaitable[None]]:
+    """A route's dependency on a key of this scope."""
+
+    async def check(request: Request) -> None:
+        gate: Gate = request.app.state.gate
+        request.state.key = gate.admit(request.headers.get("authorization"), scope)
+
+    return check

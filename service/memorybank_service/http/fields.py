@@ -1,0 +1,80 @@
+"""Types of request fields with their bounds: everything that a client sends has an end."""
+
+import json
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+LARGEST_CONTENT = 32 << 10
+LARGEST_METADATA = 16 << 10
+MOST_KEYS = 64
+LONGEST_KEY = 128
+LONGEST_ID = 256
+DEEPEST_METADATA = 8
+MOST_RESULTS = 100
+_INTEGERS = range(-(2**63), 2**63)
+
+
+def _bounded_text(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode: it holds half of a surrogate pair") from None
+    if size > LARGEST_CONTENT:
+        raise ValueError(f"must be at most {LARGEST_CONTENT} bytes in UTF-8, not {size}")
+    return text
+
+
+def _bounded_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    if len(metadata) > MOST_KEYS:
+        raise ValueError(f"must have at most {MOST_KEYS} keys, not {len(metadata)}")
+    for key in metadata:
+        if not key or len(key) > LONGEST_KEY:
+            raise ValueError(f"each key must have 1 to {LONGEST_KEY} characters; {key[:20]!r} has {len(key)}")
+    if _depth(metadata) > DEEPEST_METADATA:
+        raise ValueError(f"must be nested at most {DEEPEST_METADATA} levels deep")
+    try:
+        size = len(json.dumps(metadata, ensure_ascii=False, allow_nan=False).encode())
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode: it holds half of a surrogate pair") from None
+    except ValueError:
+        raise ValueError("must not hold NaN or Infinity, which JSON does not know") from None
+    if size > LARGEST_METADATA:
+        raise ValueError(f"must be at most {LARGEST_METADATA} bytes as JSON, not {size}")
+    return metadata
+
+
+def _depth(value: Any) -> int:
+    """Without recursion: how deep a client nests must not be how deep we call."""
+    depth, level = 0, [value]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        depth += 1
+        level = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
+    return depth
+
+
+def _known_ids(metadata: dict[str, Any]) -> dict[str, Any]:
+    for name in ("user_id", "session_id"):
+        value = metadata.get(name)
+        if value is not None and not (isinstance(value, str) and 0 < len(value) <= LONGEST_ID):
+            raise ValueError(f"{name} must be a text of 1 to {LONGEST_ID} characters")
+    return metadata
+
+
+def _filter_values(metadata: dict[str, Any]) -> dict[str, Any]:
+    for name, value in metadata.items():
+        for member in value if isinstance(value, list) else [value]:
+            if isinstance(member, dict | list) or (isinstance(value, list) and member is None):
+                raise ValueError(f"{name} must be a text, a number, true, false, null or a list of such")
+            if isinstance(member, int) and member not in _INTEGERS:
+                raise ValueError(f"{name} must be a number of at most 64 bits")
+    return metadata
+
+
+Text = Annotated[str, AfterValidator(_bounded_text)]
+Metadata = Annotated[dict[str, Any], AfterValidator(_bounded_metadata), AfterValidator(_known_ids)]
+MetadataFilter = Annotated[Metadata, AfterValidator(_filter_values)]
+TopK = Annotated[int, Field(ge=1, le=MOST_RESULTS, strict=True)]
+MemoryId = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]

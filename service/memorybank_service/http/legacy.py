@@ -1,0 +1,198 @@
+"""The API that MemoryBank clients already speak, at the root and with verbs in its paths."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, BackgroundTasks, Depends, Request
+from pydantic import BaseModel, Field
+
+from memorybank_service.clock import rfc3339
+from memorybank_service.http.auth import require
+from memorybank_service.http.fields import MemoryId, Metadata, MetadataFilter, Text, TopK
+from memorybank_service.http.problems import Problem
+from memorybank_service.memory.bank import Draft, MemoryBank, Recollection
+from memorybank_service.scheduler import Job
+from memorybank_service.store import NO_USER, Memory
+from memorybank_service.tenant import Tenant
+
+router = APIRouter(tags=["MemoryBank"])
+_IDS = {"user_id", "session_id"}
+
+
+class StoreRequest(BaseModel):
+    content: Text = Field(examples=["Ada's favourite tea is lapsang souchong."])
+    metadata: Metadata | None = Field(None, examples=[{"user_id": "ada", "category": "taste", "tags": ["tea"]}])
+
+
+class StoreAnswer(BaseModel):
+    memory_id: str
+    status: str = "stored"
+
+
+class RetrieveRequest(BaseModel):
+    query: Text = Field(examples=["What does Ada like to drink?"])
+    top_k: TopK = 3
+    metadata: MetadataFilter | None = Field(None, examples=[{"user_id": "ada"}])
+
+
+class RetrievedMemory(BaseModel):
+    memory_id: str
+    content: str
+    timestamp: str
+    score: float
+    metadata: dict[str, Any]
+    importance: float
+    access_count: int
+
+
+class RetrieveAnswer(BaseModel):
+    memories: list[RetrievedMemory]
+
+
+class ForgetRequest(BaseModel):
+    memory_id: MemoryId
+
+
+class ForgetAnswer(BaseModel):
+    status: str = "deleted"
+    memory_id: str
+
+
+class StatsAnswer(BaseModel):
+    tenant_id: str
+    total_memories: int
+    active_memories: int
+    faded_memories: int
+    expired_memories: int
+    avg_importance: float | None
+    oldest_memory: str | None
+    newest_memory: str | None
+    embedding_provider: str
+    store_bytes: int
+
+
+class JobAnswer(BaseModel):
+    id: str
+    name: str
+    next_run: str
+    trigger: str
+    last_run: str | None
+    last_result: str | None
+
+
+class SchedulerAnswer(BaseModel):
+    status: str
+    jobs: list[JobAnswer]
+
+
+class ForgettingAnswer(BaseModel):
+    status: str = "completed"
+    timestamp: str
+    faded: int
+    purged: int
+
+
+def _tenant(request: Request) -> Tenant:
+    tenant: Tenant = request.app.state.tenant
+    return tenant
+
+
+async def _bank(request: Request) -> MemoryBank:
+    return _tenant(request).bank
+
+
+Bank = Annotated[MemoryBank, Depends(_bank)]
+
+
+@router.post("/store_memory", dependencies=[Depends(require("write"))])
+async def store_memory(body: StoreRequest, bank: Bank) -> StoreAnswer:
+    """Answers when the memory is on disk; the next search finds it."""
+    given = body.metadata or {}
+    draft = Draft(
+        content=body.content,
+        user_id=given.get("user_id") or NO_USER,
+        run_id=given.get("session_id"),
+        metadata={name: value for name, value in given.items() if name not in _IDS},
+    )
+    return StoreAnswer(memory_id=await bank.remember(draft))
+
+
+@router.post("/retrieve_memory", dependencies=[Depends(require("read"))])
+async def retrieve_memory(body: RetrieveRequest, bank: Bank, background: BackgroundTasks) -> RetrieveAnswer:
+    """The best memories, of one user if `metadata.user_id` is given; recalled ones become stronger."""
+    wanted = dict(body.metadata or {})
+    user_id, run_id = wanted.pop("user_id", None), wanted.pop("session_id", None)
+    found = await bank.retrieve(body.query, user_id, body.top_k, wanted, run_id=run_id)
+    background.add_task(bank.record_recalls, found)
+    return RetrieveAnswer(memories=[_retrieved(recollection) for recollection in found])
+
+
+@router.post("/forget_memory", dependencies=[Depends(require("write"))])
+async def forget_memory(body: ForgetRequest, bank: Bank) -> ForgetAnswer:
+    if not await bank.forget(body.memory_id):
+        raise Problem(404, "not-found", f"There is no memory {body.memory_id!r}.")
+    return ForgetAnswer(memory_id=body.memory_id)
+
+
+@router.get("/memory_stats", dependencies=[Depends(require("read"))])
+async def memory_stats(request: Request, bank: Bank) -> StatsAnswer:
+    totals, census = await bank.totals(), await bank.census()
+    return StatsAnswer(
+        tenant_id=_tenant(request).settings.tenant_id,
+        total_memories=totals.memories,
+        active_memories=census.active,
+        faded_memories=census.faded,
+        expired_memories=census.expired,
+        avg_importance=totals.average_importance,
+        oldest_memory=_time(totals.oldest),
+        newest_memory=_time(totals.newest),
+        embedding_provider=bank.embedder.name.partition("/")[0],
+        store_bytes=await bank.size_bytes(),
+    )
+
+
+@router.get("/scheduler_status", dependencies=[Depends(require("read"))])
+async def scheduler_status(request: Request) -> SchedulerAnswer:
+    scheduler = _tenant(request).scheduler
+    status = "running" if scheduler.running else "stopped"
+    return SchedulerAnswer(status=status, jobs=[_job(job) for job in scheduler.jobs])
+
+
+@router.post("/run_forgetting_curve", dependencies=[Depends(require("admin"))])
+async def run_forgetting_curve(request: Request, bank: Bank) -> ForgettingAnswer:
+    """Records what has faded by now. Running it once or a thousand times comes to the same."""
+    result = await _tenant(request).scheduler.run_forgetting()
+    return ForgettingAnswer(timestamp=rfc3339(bank.now()), faded=result.faded, purged=result.purged)
+
+
+def _retrieved(recollection: Recollection) -> RetrievedMemory:
+    memory = recollection.memory
+    return RetrievedMemory(
+        memory_id=memory.id,
+        content=memory.content,
+        timestamp=rfc3339(memory.created_at),
+        score=recollection.hit.score,
+        metadata=_metadata(memory),
+        importance=memory.importance,
+        access_count=memory.recalls,
+    )
+
+
+def _metadata(memory: Memory) -> dict[str, object]:
+    """As it was given: the ids that we keep apart come back among the rest."""
+    ids = {"user_id": memory.user_id or None, "session_id": memory.run_id}
+    return {**memory.metadata, **{name: value for name, value in ids.items() if value is not None}}
+
+
+def _job(job: Job) -> JobAnswer:
+    return JobAnswer(
+        id=job.id,
+        name=job.name,
+        next_run=rfc3339(job.next_run),
+        trigger=job.trigger,
+        last_run=_time(job.last_run),
+        last_result=job.last_result,
+    )
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else rfc3339(seconds)

@@ -1,0 +1,127 @@
+"""Errors as RFC 9457 has them: a stable type, a title, and a sentence about this case.
+
+Every type is `urn:memorybank:problem:NAME`. On the legacy paths they travel as application/json, which is what
+clients of those parse.
+"""
+
+import http
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from memorybank_service.store import StoreError, StoreFullError
+from memorybank_service.tenant import NotReadyError
+
+log = logging.getLogger(__name__)
+LEGACY_PATHS = frozenset(
+    {
+        "/store_memory",
+        "/retrieve_memory",
+        "/forget_memory",
+        "/memory_stats",
+        "/scheduler_status",
+        "/run_forgetting_curve",
+        "/chat",
+        "/health",
+    }
+)
+_SHOWN = 80  # characters of a refused value
+_NAMES = {404: "not-found", 405: "method-not-allowed", 400: "malformed-request"}
+
+
+class Problem(HTTPException):
+    """Raised anywhere in a request; an HTTPException, so that FastAPI lets it through from where it reads the body."""
+
+    def __init__(
+        self,
+        status: int,
+        name: str,
+        detail: str,
+        errors: Sequence[Mapping[str, object]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, detail, dict(headers or {}))
+        self.name, self.errors = name, errors
+
+
+def problem_response(path: str, problem: Problem) -> JSONResponse:
+    body = {
+        "type": f"urn:memorybank:problem:{problem.name}",
+        "title": http.HTTPStatus(problem.status_code).phrase,
+        "status": problem.status_code,
+        "detail": problem.detail,
+        "errors": list(problem.errors),
+    }
+    media_type = "application/json" if path in LEGACY_PATHS else "application/problem+json"
+    return JSONResponse(body, problem.status_code, problem.headers, media_type)
+
+
+def register(app: FastAPI) -> None:
+    """Every error of the application answers in this one form."""
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        if not isinstance(error, Problem):
+            name = _NAMES.get(error.status_code, "refused")
+            error = Problem(error.status_code, name, _sentence(request, error), headers=error.headers)
+        return problem_response(request.url.path, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        return problem_response(request.url.path, _invalid(error.errors()))
+
+    @app.exception_handler(NotReadyError)
+    async def not_ready(request: Request, error: NotReadyError) -> Response:
+        detail = "The memories are not open yet; try again in a moment."
+        return problem_response(request.url.path, Problem(503, "not-ready", detail, headers={"Retry-After": "1"}))
+
+    @app.exception_handler(StoreFullError)
+    async def full(request: Request, error: StoreFullError) -> Response:
+        return problem_response(request.url.path, Problem(507, "volume-full", _capital(str(error))))
+
+    @app.exception_handler(StoreError)
+    async def store_failed(request: Request, error: StoreError) -> Response:
+        log.error("a request failed in the store", extra={"path": request.url.path, "error": str(error)})
+        return problem_response(request.url.path, Problem(503, "store-failed", "The store could not do this."))
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> Response:
+        return problem_response(request.url.path, Problem(500, "internal", "The service failed; its log says how."))
+
+
+def _sentence(request: Request, error: HTTPException) -> str:
+    if error.status_code == 404:
+        return f"There is nothing at {request.url.path}."
+    if error.status_code == 405:
+        return f"{request.url.path} does not take {request.method}."
+    return _capital(str(error.detail))
+
+
+def _invalid(errors: Sequence[Any]) -> Problem:
+    if any(error["type"] == "json_invalid" for error in errors):
+        return Problem(400, "malformed-request", "The body is not valid JSON.")
+    listed = [_describe(error) for error in errors]
+    first = listed[0]
+    return Problem(422, "invalid-request", f"{first['field']}: {first['message']}.", listed)
+
+
+def _describe(error: Mapping[str, Any]) -> dict[str, object]:
+    place = [str(part) for part in error["loc"] if part != "body"]
+    described: dict[str, object] = {
+        "field": ".".join(place) or "body",
+        "message": str(error["msg"]).removeprefix("Value error, "),
+    }
+    value = error.get("input")
+    if error["type"] != "missing" and isinstance(value, str | int | float):
+        # Half a surrogate pair cannot be sent back as it came.
+        described["value"] = value[:_SHOWN].encode(errors="replace").decode() if isinstance(value, str) else value
+    return described
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:].rstrip(".") + "."

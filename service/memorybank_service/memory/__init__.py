@@ -1,0 +1,1 @@
+"""What MemoryBank is about: how memories fade, come back to mind and are found."""

@@ -1,0 +1,45 @@
+"""The figures that Prometheus reads, in a registry of their own: several services in one test do not mix."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_REQUEST_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+_STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "memorybank_http_requests_total",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "memorybank_http_request_duration_seconds",
+            "From a request's arrival to the end of its answer.",
+            ["method", "route"],
+            registry=self.registry,
+            buckets=_REQUEST_BUCKETS,
+        )
+        self.memories = Gauge("memorybank_memories", "Memories by state.", ["state"], registry=self.registry)
+        self.store_bytes = Gauge("memorybank_store_bytes", "Size of the tenant's files.", registry=self.registry)
+        self.volume_capacity = Gauge("memorybank_volume_capacity_bytes", "Size of the volume.", registry=self.registry)
+        self.volume_used = Gauge("memorybank_volume_used_bytes", "Used on the volume.", registry=self.registry)
+        self.search_seconds = Histogram(
+            "memorybank_search_seconds",
+            "Parts of a search.",
+            ["stage"],
+            registry=self.registry,
+            buckets=_STAGE_BUCKETS,
+        )
+        self.forgetting_runs = Counter(
+            "memorybank_forgetting_runs_total", "Forgetting runs.", ["result"], registry=self.registry
+        )
+
+    def search_stage(self, stage: str, seconds: float) -> None:
+        self.search_seconds.labels(stage).observe(seconds)
+
+    def job_ended(self, job_id: str, succeeded: bool) -> None:
+        if job_id == "forgetting":
+            self.forgetting_runs.labels("success" if succeeded else "failure").inc()

@@ -1,0 +1,108 @@
+"""Serves the application and the metrics in one event loop, from the start to an orderly end."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from memorybank_service.http.access import KeyRing
+from memorybank_service.http.app import create_app
+from memorybank_service.http.measuring import MetricsApp
+from memorybank_service.metrics import Metrics
+from memorybank_service.settings import Settings, SettingsError
+from memorybank_service.store import StoreError
+from memorybank_service.tenant import Tenant
+
+log = logging.getLogger(__name__)
+FINISH_SECONDS = 3  # for requests under way when the end is asked for
+KEEP_ALIVE_SECONDS = 75  # longer than a proxy's, so that it is the proxy who closes
+
+
+class Server(uvicorn.Server):
+    """Leaves the signals alone: two servers share one process, and what ends them both is decided in `serve`."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(host: str, port: int, variable: str) -> socket.socket:
+    """Raises SettingsError naming `variable` if the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is given because asyncio asks for it: else it leaves Nagle's algorithm on, and an answer whose body
+    # follows its head waits 40 ms for the client's acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            variable, f"{host}:{port} cannot be listened on: {error.strerror}", "a free port of this machine"
+        ) from None
+    return listener
+
+
+async def serve(settings: Settings, tenant: Tenant, keys: KeyRing, metrics: Metrics) -> int:
+    """Until a signal asks for the end; the exit status. Raises SettingsError if a port cannot be had."""
+    sockets = [
+        listen(settings.host, settings.port, "PORT"),
+        listen(settings.host, settings.metrics_port, "METRICS_PORT"),
+    ]
+    servers = [_server(create_app(tenant, keys, metrics)), _server(MetricsApp(tenant, metrics))]
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    serving = [asyncio.create_task(server.serve([listener])) for server, listener in zip(servers, sockets, strict=True)]
+    port, metrics_port = (listener.getsockname()[1] for listener in sockets)
+    log.info("listening", extra={"host": settings.host, "port": port, "metrics_port": metrics_port})
+    background = [asyncio.create_task(keys.follow()), asyncio.create_task(_live(tenant))]
+    asked = asyncio.create_task(ended.wait())
+    done, _ = await asyncio.wait([asked, *background[1:], *serving], return_when=asyncio.FIRST_COMPLETED)
+    status = 0 if asked in done else 1
+
+    log.info("stopping")
+    tenant.stop_waiting()
+    for server in servers:
+        server.should_exit = True
+    await asyncio.gather(*serving)
+    for task in [asked, *background]:
+        task.cancel()
+    results = await asyncio.gather(*background, return_exceptions=True)
+    await tenant.close()
+    for error in results:
+        if isinstance(error, StoreError):
+            log.error(str(error))
+        elif isinstance(error, Exception):
+            raise error
+    log.info("stopped")
+    return status
+
+
+async def _live(tenant: Tenant) -> None:
+    """Opens the memories and does what comes round, until it is cancelled. Raises StoreError."""
+    if await tenant.open():
+        await tenant.scheduler.run_for_ever()
+
+
+def _server(app: ASGIApp) -> Server:
+    return Server(
+        uvicorn.Config(
+            app,
+            loop="asyncio",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=FINISH_SECONDS,
+        )
+    )

@@ -1,0 +1,56 @@
+"""The truth as the vector index sees it: what is pending, and the seal of its last close."""
+
+from collections.abc import Sequence
+
+from memorybank_service.store import truth
+from memorybank_service.store.chroma_index import PendingEntry
+from memorybank_service.store.readers import Readers
+from memorybank_service.store.rosters import decode
+from memorybank_service.store.writer import Transaction, Writer
+
+SEAL = "index_seal"
+_PENDING = """
+SELECT p.seq, m.owner, v.vector FROM index_pending p
+LEFT JOIN vector v ON v.seq = p.seq LEFT JOIN memory m ON m.seq = p.seq ORDER BY p.seq LIMIT ?
+"""
+
+
+class TruthAsSource:
+    def __init__(self, readers: Readers, writer: Writer, dimension: int) -> None:
+        self._readers, self._writer, self._dimension = readers, writer, dimension
+
+    def pending_seqs(self, limit: int) -> list[int]:
+        rows = self._readers.get().execute("SELECT seq FROM index_pending LIMIT ?", (limit,))
+        return [row[0] for row in rows]
+
+    def pending_entries(self, limit: int) -> list[PendingEntry]:
+        rows = self._readers.get().execute(_PENDING, (limit,)).fetchall()
+        return [
+            PendingEntry(seq, owner or 0, None if blob is None else decode(blob, self._dimension))
+            for seq, owner, blob in rows
+        ]
+
+    def settle(self, written: Sequence[int], removed: Sequence[int]) -> None:
+        def write(transaction: Transaction) -> None:
+            # One that was deleted after it was read stays pending: it has to leave the index again.
+            transaction.connection.executemany(
+                "DELETE FROM index_pending WHERE seq = ?1 AND EXISTS (SELECT 1 FROM vector WHERE seq = ?1)",
+                [(seq,) for seq in written],
+            )
+            transaction.connection.executemany("DELETE FROM index_pending WHERE seq = ?", [(seq,) for seq in removed])
+
+        self._writer.submit(write).result()
+
+    def all_pending(self) -> None:
+        def write(transaction: Transaction) -> None:
+            transaction.connection.execute("DELETE FROM index_pending")
+            transaction.connection.execute("INSERT INTO index_pending SELECT seq FROM vector")
+
+        self._writer.submit(write).result()
+
+    def seal(self) -> str:
+        row = self._readers.get().execute("SELECT value FROM note WHERE name = ?", (SEAL,)).fetchone()
+        return "" if row is None else str(row[0])
+
+    def record_seal(self, seal: str) -> None:
+        self._writer.submit(lambda transaction: truth.write_notes(transaction.connection, {SEAL: seal})).result()

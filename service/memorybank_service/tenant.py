@@ -1,0 +1,85 @@
+"""The tenant's memory from the lock on its directory to its orderly close."""
+
+import asyncio
+import logging
+import time
+from threading import Event
+
+from memorybank_service.clock import Clock, system_clock
+from memorybank_service.embedding import Embedder
+from memorybank_service.embedding.model_files import ModelFiles
+from memorybank_service.memory.bank import MemoryBank
+from memorybank_service.metrics import Metrics
+from memorybank_service.scheduler import Scheduler
+from memorybank_service.settings import Settings
+from memorybank_service.store.directory import DirectoryLock
+from memorybank_service.store.filesystem import refuse_network_filesystem
+from memorybank_service.store.sqlite_store import SqliteStore
+
+log = logging.getLogger(__name__)
+
+
+class NotReadyError(Exception):
+    """The memories are not open yet, or no longer."""
+
+
+class Tenant:
+    """Opened while the server already answers probes: waiting for another process to let go may take a while."""
+
+    def __init__(self, settings: Settings, model: ModelFiles, metrics: Metrics, clock: Clock = system_clock) -> None:
+        self.settings = settings
+        self._model, self._metrics, self._clock = model, metrics, clock
+        self._lock = DirectoryLock(settings.data_directory)
+        self._stop = Event()
+        self._bank: MemoryBank | None = None
+        self._scheduler: Scheduler | None = None
+
+    @property
+    def ready(self) -> bool:
+        return self._bank is not None
+
+    @property
+    def bank(self) -> MemoryBank:
+        if self._bank is None:
+            raise NotReadyError
+        return self._bank
+
+    @property
+    def scheduler(self) -> Scheduler:
+        if self._scheduler is None:
+            raise NotReadyError
+        return self._scheduler
+
+    async def open(self) -> bool:
+        """Waits for the directory and opens it; False if it was stopped before. Raises StoreError."""
+        if not await asyncio.to_thread(self._lock.acquire, self._stop):
+            return False
+        started = time.perf_counter()
+        embedder, store = await asyncio.to_thread(self._open_blocking)
+        bank = MemoryBank(store, embedder, self.settings.forgetting, self._clock, self._metrics.search_stage)
+        await bank.open()
+        self._scheduler = Scheduler(bank, self.settings, self._metrics.job_ended)
+        await self._scheduler.load()
+        self._bank = bank
+        log.info(
+            "ready", extra={"tenant": self.settings.tenant_id, "open_seconds": round(time.perf_counter() - started, 3)}
+        )
+        return True
+
+    def stop_waiting(self) -> None:
+        self._stop.set()
+
+    async def close(self) -> None:
+        """Writes out what is under way and lets go of the directory."""
+        self._stop.set()
+        bank, self._bank = self._bank, None
+        if bank is not None:
+            await bank.close()
+        self._lock.release()
+
+    def _open_blocking(self) -> tuple[Embedder, SqliteStore]:
+        from memorybank_service.embedding.local import LocalEmbedder
+
+        refuse_network_filesystem(self.settings.data_directory)
+        embedder = LocalEmbedder(self._model)
+        return embedder, SqliteStore(self.settings.data_directory, embedder.name, embedder.dimension)

@@ -1,0 +1,85 @@
+"""The chart: the API server takes what it renders, and a mistake in the values is told before anything is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from e2e.kubectl import Kubectl, as_list
+
+from .conftest import CHART, ROOT, Helm, HelmError, Manifest
+
+pytestmark = pytest.mark.plane
+
+GUIDE = f"--values={Path(__file__).with_name('guide-values.yaml')}"
+
+
+def tenants(manifests: list[Manifest]) -> dict[str, Manifest]:
+    return {each["metadata"]["name"]: each for each in manifests if each["kind"] == "MemoryBankTenant"}
+
+
+@pytest.mark.parametrize("options", [[], [GUIDE], ["--set=multiTenant.enabled=false"]], ids=["default", "guide", "one"])
+def test_the_api_server_takes_what_the_chart_renders(helm: Helm, api: Kubectl, options: list[str]) -> None:
+    manifests = as_list(helm.render(*options))
+
+    api("apply", "--dry-run=server", "--validate=strict", "--filename=-", stdin=manifests)
+
+
+def test_the_deployment_guides_values_become_tenants(helm: Helm) -> None:
+    found = tenants(helm.render(GUIDE))
+
+    first, second = found["customer1"]["spec"], found["customer2"]["spec"]
+    assert first["hostname"] == "customer1.example.com"
+    assert first["storage"] == {"size": "20Gi", "storageClassName": "fast-ssd"}
+    assert first["apiKeys"][0]["secretKeyRef"] == {"name": "customer1-given-key", "key": "api-key"}
+    assert first["access"]["ingress"]["className"] == "nginx"
+    assert first["access"]["ingress"]["tls"] == {"secretName": "memorybank-tls"}
+    assert second["storage"]["size"] == "100Gi"
+    assert second["apiKeys"][0]["secretKeyRef"]["name"] == "customer2-own-key"
+
+
+def test_a_key_stands_in_no_tenant_and_in_no_pod(helm: Helm) -> None:
+    manifests = helm.render(GUIDE)
+
+    in_the_clear = [each["kind"] for each in manifests if "mb_key-of-customer1" in str(each)]
+    assert in_the_clear == ["Secret"]
+
+
+def test_without_multi_tenant_the_release_is_the_one_tenant(helm: Helm) -> None:
+    found = tenants(helm.render("--set=multiTenant.enabled=false", "--set=ingress.hosts[0].host=mb.example.com"))
+
+    assert found["memorybank"]["spec"]["hostname"] == "mb.example.com"
+
+
+def test_with_watch_namespaces_the_operator_has_no_rights_elsewhere(helm: Helm) -> None:
+    manifests = helm.render("--set=watchNamespaces={customers}")
+
+    (cluster_role,) = [each for each in manifests if each["kind"] == "ClusterRole"]
+    roles = {each["metadata"]["namespace"] for each in manifests if each["kind"] == "Role"}
+    assert [rule["resources"] for rule in cluster_role["rules"]] == [["customresourcedefinitions"]]
+    assert roles == {"customers", "memorybank-system"}
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("--set=imag.tag=v1", "additional properties 'imag' not allowed"),
+        ("--set=tenants[0].id=Customer_1", "does not match pattern"),
+        ("--set=tenants[0].id=c,tenants[0].domian=c.example.com", "additional properties 'domian' not allowed"),
+        ("--set=persistence.size=20GB", "does not match pattern"),
+        (
+            "--set=tenants[0].id=c,tenants[0].apiKey=mb_0123456789abcdef,tenants[0].existingSecret=s",
+            "exclude each other",
+        ),
+    ],
+)
+def test_a_mistake_in_the_values_is_refused_with_its_name(helm: Helm, option: str, sentence: str) -> None:
+    with pytest.raises(HelmError, match=sentence):
+        helm.render(option)
+
+
+def test_the_charts_crds_are_the_generated_ones() -> None:
+    generated = {path.name: path.read_text() for path in (ROOT / "crds").glob("*.yaml")}
+
+    assert {path.name: path.read_text() for path in (CHART / "crds").glob("*.yaml")} == generated

@@ -1,0 +1,123 @@
+"""Silent when idle, at a restart, and after its own writes: the operator within the test, its requests counted."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from prometheus_client import REGISTRY
+
+from memorybank_operator.handlers import Operator
+from memorybank_operator.kinds import DEPLOYMENT, OPTIONAL, SECRET, TENANT, WATCHED
+
+from .conftest import Start
+from .kube import Kube
+
+WRITES = ("create", "update", "apply", "patch", "delete")
+
+
+def requests(verbs: tuple[str, ...] = WRITES) -> Mapping[str, float]:
+    """Requests so far by verb and resource."""
+    return {
+        f"{sample.labels['verb']} {sample.labels['resource']}": sample.value
+        for metric in REGISTRY.collect()
+        if metric.name == "memorybank_operator_api_requests"
+        for sample in metric.samples
+        if sample.name.endswith("_total") and sample.labels["verb"] in verbs
+    }
+
+
+def since(before: Mapping[str, float]) -> dict[str, float]:
+    return {name: count - before.get(name, 0) for name, count in requests().items() if count != before.get(name, 0)}
+
+
+async def versions(kube: Kube, namespace: str) -> dict[str, str]:
+    """The version of every object of the tenant."""
+    found = {}
+    for kind in (*WATCHED, TENANT, SECRET):
+        if kind not in OPTIONAL:
+            for item in await kube.list(kind, namespace):
+                found[f"{kind.kind}/{item['metadata']['name']}"] = item["metadata"]["resourceVersion"]
+    return found
+
+
+async def ready(kube: Kube, operator: Operator, namespace: str, **spec: Any) -> None:
+    await kube.tenant(namespace, **spec)
+    await kube.until(DEPLOYMENT, namespace, "customer1", lambda found: found)
+    await kube.play_node(namespace)
+    await kube.condition(namespace, "Ready", "True")
+    await operator.queue.settled()
+
+
+async def test_looking_at_an_unchanged_tenant_writes_nothing(kube: Kube, namespace: str, start: Start) -> None:
+    async with start() as operator:
+        await ready(kube, operator, namespace, hostname=f"{namespace}.example.com")
+        counted, before = requests(), await versions(kube, namespace)
+        for _ in range(3):
+            await operator.resync()
+            await operator.queue.settled()
+        assert since(counted) == {}
+        assert await versions(kube, namespace) == before
+
+
+async def test_a_restart_writes_nothing(kube: Kube, namespace: str, start: Start) -> None:
+    async with start() as operator:
+        await ready(kube, operator, namespace, hostname=f"{namespace}.example.com")
+    counted, before = requests(), await versions(kube, namespace)
+    async with start() as operator:
+        await operator.resync()
+        await operator.queue.settled()
+        assert since(counted) == {}
+    assert await versions(kube, namespace) == before
+
+
+async def test_a_new_default_image_restarts_no_tenant(kube: Kube, namespace: str, start: Start) -> None:
+    async with start(image="registry.example/memorybank:v1") as operator:
+        await ready(kube, operator, namespace)
+    counted = requests()
+    async with start(image="registry.example/memorybank:v2") as operator:
+        await operator.resync()
+        await operator.queue.settled()
+        assert since(counted) == {}
+        newer = await kube.observed(await kube.tenant(namespace, "customer2"))
+        assert newer["status"]["image"] == "registry.example/memorybank:v2"
+
+
+async def test_a_tenant_costs_one_write_an_object(kube: Kube, namespace: str, start: Start) -> None:
+    async with start() as operator:
+        counted = requests()
+        await ready(kube, operator, namespace, hostname=f"{namespace}.example.com")
+        written = since(counted)
+    status = written.pop("apply memorybanktenants")
+    assert status <= 5
+    assert written == {
+        "apply serviceaccounts": 1,
+        "apply networkpolicies": 1,
+        "apply persistentvolumeclaims": 1,
+        "apply services": 1,
+        "apply deployments": 1,
+        "apply ingresses": 1,
+        "create secrets": 1,
+        "apply secrets": 1,
+    }
+
+
+async def test_kopf_leaves_no_trace_on_any_object(kube: Kube, namespace: str, start: Start) -> None:
+    async with start() as operator:
+        await ready(kube, operator, namespace)
+        for kind in (TENANT, DEPLOYMENT):
+            metadata = (await kube.get(kind, namespace, "customer1"))["metadata"]
+            assert "finalizers" not in metadata
+            assert not [name for name in metadata.get("annotations", {}) if "kopf" in name]
+            assert not [entry for entry in metadata["managedFields"] if "kopf" in entry["manager"]]
+
+
+async def test_a_change_that_happens_while_the_operator_is_away_is_made_up_for(
+    kube: Kube, namespace: str, start: Start
+) -> None:
+    async with start() as operator:
+        await ready(kube, operator, namespace)
+    await kube.delete(DEPLOYMENT, namespace, "customer1")
+    await kube.change(namespace, forgetting={"thresholdPercent": 25})
+    async with start():
+        found = await kube.until(DEPLOYMENT, namespace, "customer1", lambda found: found)
+    variables = {one["name"]: one.get("value") for one in found["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert variables["FORGETTING_THRESHOLD"] == "0.25"
