@@ -20,7 +20,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "a threshold over 100": (tenant("mistaken", forgetting={"thresholdPercent": 150}), "less than or equal to 100"),
     "two ways of access": (tenant("mistaken", access=BOTH_WAYS), "two ways of access"),
     "a host name with a scheme": (tenant("mistaken", hostname="https://a.example.com"), "without scheme"),
-    "a misspelt field": (tenant("mistaken", hostnam="a.example.com"), 'unknown field "spec.hostnam"'),
+    "a misspelt field": (tenant("mistaken", hostnam="a.example.com"), 'unknown field "(spec.)?hostnam"'),
 }
 
 

@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import yaml
-
 from e2e.cluster import addons
 from e2e.cluster.access import Access, Part
 from e2e.cluster.addons import Applier
@@ -29,10 +27,8 @@ class CurrentCluster:
     def up(self, progress: Progress) -> Access:
         applier = self._applier()
         with progress.step("Looking at what the cluster has"):
-            here = set(applier.run("get", "crd", "--output=name").split())
             ingress = applier.run("get", "ingressclass", "--output=name").split()
-        files = [file for source in addons.ALL_CRDS for file in addons.crds(source)]
-        absent = missing(files, here)
+            absent = missing(applier, [file for source in addons.ALL_CRDS for file in addons.crds(source)])
         if absent:
             with progress.step("Adding the CRDs that are missing"):
                 applier.apply(*absent)
@@ -68,17 +64,12 @@ class CurrentCluster:
         return [shell_program()]
 
 
-def missing(files: Iterable[Path], here: set[str]) -> list[Path]:
-    """The files of CRDs that the cluster (`here`: its CRDs as kubectl names them) does not have."""
-    prefix = "customresourcedefinition.apiextensions.k8s.io/"
-    absent = []
-    for file in files:
-        documents = [document for document in yaml.safe_load_all(file.read_text()) if document]
-        names = {
-            prefix + document["metadata"]["name"]
-            for document in documents
-            if document["kind"] == "CustomResourceDefinition"
-        }
-        if names and not names & here:
-            absent.append(file)
-    return absent
+def missing(applier: Applier, files: Iterable[Path]) -> list[Path]:
+    """The files of which no CRD is in the cluster."""
+    here = set(applier.run("get", "crd", "--output=name").split())
+    return [file for file in files if not here & named(applier, file)]
+
+
+def named(applier: Applier, file: Path) -> set[str]:
+    """What a file holds, as kubectl names it."""
+    return set(applier.run("create", "--dry-run=client", "--output=name", f"--filename={file}").split())

@@ -90,6 +90,7 @@ def test_down_finds_a_cluster_whose_state_was_never_written(cluster: LocalCluste
         until("the API server is started", (cluster.directory / "logs" / "kube-apiserver.log").exists, 60)
         up.kill()
     (cluster.directory / state.FILE).unlink()
+    assert state.first_process(cluster.directory)
     cluster.down(Progress())
     assert traces(cluster) == []
 
