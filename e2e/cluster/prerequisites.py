@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from e2e.cluster import cgroups
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.paths import HERE
 
@@ -52,8 +53,13 @@ def check() -> None:
         raise ClusterError(sentence)
     unshare = ["unshare", "--net", "--pid", "--mount", "--fork", "--mount-proc", "true"]
     done = subprocess.run(unshare, text=True, capture_output=True, check=False)
+    fixed = [str(hierarchy) for hierarchy in cgroups.hierarchies() if not os.access(hierarchy, os.W_OK)]
+    if fixed:
+        raise ClusterError(
+            f"No cgroup can be made in {fixed[0]}: give the container that this is more rights, {ELSEWHERE}."
+        )
     if done.returncode:
         reason = done.stderr.strip().removeprefix("unshare: ")
         raise ClusterError(
-            f"This machine allows no namespaces ({reason}): give the container it is more rights, {ELSEWHERE}."
+            f"This machine allows no namespaces ({reason}): give the container that this is more rights, {ELSEWHERE}."
         )

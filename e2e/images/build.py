@@ -10,7 +10,7 @@ from e2e.cluster.choice import docker_answers
 from e2e.cluster.progress import Progress
 from e2e.images.base import base_image
 from e2e.images.buildah import Buildah
-from e2e.images.cache import cache_directory, cached, digest, remove_others
+from e2e.images.cache import alone, cache_directory, cached, digest, remove_others
 from e2e.images.wheels import wheels
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +65,7 @@ def archive(image: Image, progress: Progress) -> Path:
     """The archive of the image of today's sources, built if it is not there."""
     digest, tag = image.digest(), image.tag
     path = cache_directory() / f"{image.name}-{digest}.tar"
-    with progress.step(f"Image {tag}"):
+    with alone(), progress.step(f"Image {tag}"):
         made = cached(path, lambda target: _build(image, tag, target))
     if made:
         remove_others(path, f"{image.name}-*.tar*")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from e2e.cluster import paths
@@ -13,6 +15,15 @@ from e2e.cluster.build import sha256
 
 def cache_directory() -> Path:
     return paths.cache_directory() / "images"
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Two that build images at the same time do it one after the other: they share the cache and buildah's storage."""
+    cache_directory().mkdir(parents=True, exist_ok=True)
+    with (cache_directory() / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def digest(root: Path, paths: Iterable[Path], *more: str) -> str:

@@ -6,6 +6,7 @@ nothing: no finalizer, no annotation.
 """
 
 import asyncio
+import contextlib
 import functools
 import logging
 import time
@@ -22,12 +23,13 @@ from memorybank_operator.kinds import OPTIONAL, TENANT, WATCHED, Kind
 from memorybank_operator.kubeconfig import Connection
 from memorybank_operator.queue import TenantQueue
 from memorybank_operator.reconcile import Reconciler
-from memorybank_operator.seen import Manifest, Seen, TenantKey
+from memorybank_operator.seen import Manifest, Seen, TenantKey, asked
 from memorybank_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 DISCOVERY_SECONDS = 10.0
+KOPF_STOP_SECONDS = 1.0
 
 
 class Operator:
@@ -76,7 +78,15 @@ class Operator:
             stop_flag=stop,
         )
         self._take_signals()
-        await kopf.run_tasks(tasks, ignored=own)
+        watching = asyncio.create_task(kopf.run_tasks(tasks, ignored=own))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([watching, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        # It waits five seconds for tasks that hang, as they do when it is stopped in the middle of its start.
+        await asyncio.wait([watching], timeout=KOPF_STOP_SECONDS)
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
 
     async def resync(self) -> None:
         """List everything, so that nothing a watch has missed stays missed, and look at every tenant."""
@@ -187,7 +197,7 @@ class Operator:
             return
         if type == "DELETED":
             self.reconciler.part(key, manifest)
-        if before is None or type == "DELETED" or _asked(before) != _asked(manifest):
+        if before is None or type == "DELETED" or asked(before) != asked(manifest):
             self.reconciler.forget_keys(key)
             self._mark_rivals({(one or {}).get("spec", {}).get("hostname") for one in (before, manifest)})
         self.queue.mark(key)
@@ -217,9 +227,3 @@ def _plain(body: kopf.Body) -> Manifest:
     plain = dict(body)
     plain["metadata"] = dict(plain["metadata"])
     return plain
-
-
-def _asked(tenant: Manifest) -> tuple[Any, ...]:
-    """What a user can change of a tenant."""
-    metadata = tenant["metadata"]
-    return metadata["uid"], metadata.get("generation"), metadata.get("annotations"), metadata.get("deletionTimestamp")

@@ -30,6 +30,8 @@ class Keyring(msgspec.Struct, frozen=True, kw_only=True):
     rotated: tuple[str, ...] = ()
     """Keys that had been there before and were made anew."""
     access_digest: str = ""
+    access_changed: bool = False
+    """Whether this reading changed an access file that had been there."""
     access_since: str = ""
     """When the access file was changed last (RFC 3339): pods that are older must look at it again."""
 
@@ -64,12 +66,14 @@ async def ensure(cluster: Cluster, tenant: Tenant) -> Keyring:
                 problems.append(missing.problem)
     content = secrets.access_file(tenant, digests)
     desired = secrets.access_manifest(tenant, content)
-    if access is None or differs(desired, access):
+    changed = access is not None and differs(desired, access) is not None
+    if access is None or changed:
         access = await cluster.apply(SECRET, desired)
     return Keyring(
         problems=tuple(problems),
         rotated=tuple(rotated),
         access_digest=hashlib.sha256(content).hexdigest()[:16],
+        access_changed=changed,
         access_since=_changed_at(access),
     )
 

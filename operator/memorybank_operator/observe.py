@@ -198,7 +198,7 @@ def _rolled_out(deployment: Manifest | None) -> bool:
     return current and counts == {wanted}
 
 
-def _ready(
+def _ready(  # noqa: PLR0911 (a list of cases)
     tenant: Tenant,
     stalled: Verdict,
     secrets: Verdict,
@@ -234,9 +234,7 @@ def _reconciling(tenant: Tenant, ready: Verdict, stalled: Verdict) -> Verdict:
     return Verdict(True, ready.reason, ready.message)
 
 
-def _phase(  # noqa: PLR0911 (a list of cases)
-    tenant: Tenant, ready: Verdict, stalled: Verdict, available: Verdict, observed: Observed
-) -> Phase:
+def _phase(tenant: Tenant, ready: Verdict, stalled: Verdict, available: Verdict, observed: Observed) -> Phase:
     if tenant.metadata.deletion_timestamp:
         return Phase.TERMINATING
     if tenant.spec.paused:

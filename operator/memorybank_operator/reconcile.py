@@ -12,19 +12,17 @@ from typing import Any
 
 import msgspec
 
-from memorybank_operator import keys, metrics
+from memorybank_operator import adoption, keys, metrics
 from memorybank_operator.api.names import (
     ACCESS_ANNOTATION,
     API_VERSION,
     DESIRED_ANNOTATION,
-    FIELD_MANAGER,
     KIND,
-    TENANT_LABEL,
 )
 from memorybank_operator.api.status import Problem, Reason, TenantStatus
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.cluster import Cluster, Conflict, NamespaceTerminating, NotFound, Refused
-from memorybank_operator.compare import differs, leftovers
+from memorybank_operator.compare import differs
 from memorybank_operator.desired import Context, children
 from memorybank_operator.desired.access import endpoint
 from memorybank_operator.desired.context import choose_image, given, owner_reference
@@ -33,7 +31,7 @@ from memorybank_operator.events import tell
 from memorybank_operator.keys import Keyring
 from memorybank_operator.kinds import CHILDREN, HTTP_ROUTE, POD, TENANT, VOLUME_CLAIM, Kind
 from memorybank_operator.observe import Observed, observe
-from memorybank_operator.seen import Seen, TenantKey
+from memorybank_operator.seen import Seen, TenantKey, asked
 from memorybank_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -112,7 +110,7 @@ class Reconciler:
             keyring = await self._keys(key, tenant)
             refusals = await self._apply_children(key, tenant, context)
             await self._refresh_access(key, keyring)
-        await self._report(key, tenant, context, keyring, refusals)
+        await self._report(key, tenant, context, keyring, refusals, asked(manifest))
         return RETRY_SECONDS if refusals or keyring.problems else None
 
     async def _bequeath(self, key: TenantKey) -> None:
@@ -191,15 +189,16 @@ class Reconciler:
         for kind, desired in children(tenant, context).items():
             actual = self._seen.child(kind, key)
             if desired is None:
-                await self._remove(kind, key, actual)
+                if await adoption.remove(self._cluster, kind, actual):
+                    logger.info("%s removed", kind.kind, extra={"tenant": str(key)})
                 continue
             digest = hashlib.sha256(msgspec.json.encode(desired)).hexdigest()[:16]
             desired["metadata"].setdefault("annotations", {})[DESIRED_ANNOTATION] = digest
             field = "" if actual is None else differs(desired, actual)
-            if field is None or _on_its_way_out(actual):
+            if field is None or adoption.on_its_way_out(actual):
                 continue
             try:
-                self._seen.put(kind, await self._apply(kind, desired, actual))
+                self._seen.put(kind, await adoption.apply(self._cluster, kind, desired, actual))
             except NamespaceTerminating:
                 raise
             except Refused as error:
@@ -212,46 +211,14 @@ class Reconciler:
                 )
         return tuple(refusals)
 
-    async def _apply(self, kind: Kind, desired: Manifest, actual: Manifest | None) -> Manifest:
-        """Apply an object; one that was not ours is left alone (Conflict)."""
-        metadata = desired["metadata"]
-        if actual is not None:
-            if patch := leftovers(desired, actual):
-                await self._cluster.merge(kind, metadata["namespace"], metadata["name"], patch)
-            return await self._cluster.apply(kind, desired)
-        if kind is not VOLUME_CLAIM:
-            try:
-                return await self._cluster.apply(kind, desired, force=False)
-            except Conflict:
-                pass
-        try:
-            # A claim may agree with ours in every field: for the sake of the data in it, look before applying.
-            found = await self._cluster.get(kind, metadata["namespace"], metadata["name"])
-        except NotFound:
-            return await self._cluster.apply(kind, desired)
-        if not _is_ours(found, desired):
-            name = metadata["name"]
-            message = (
-                f"{kind.kind} {name} is there already and is not this tenant's: remove it, or name the tenant otherwise"
-            )
-            raise Conflict(409, "NameTaken", message)
-        return await self._cluster.apply(kind, desired)
-
-    async def _remove(self, kind: Kind, key: TenantKey, actual: Manifest | None) -> None:
-        """Remove what is no longer wanted; never the volume, which is always wanted."""
-        if actual is None or _on_its_way_out(actual):
-            return
-        try:
-            await self._cluster.delete(kind, key.namespace, key.name, actual["metadata"]["uid"])
-        except (NotFound, Conflict):
-            return  # gone already, or another one by now: its event brings us here again
-        logger.info("%s removed", kind.kind, extra={"tenant": str(key)})
-
     async def _refresh_access(self, key: TenantKey, keyring: Keyring) -> None:
         """Have the kubelet look at the access file at once, in pods that are older than its last change."""
         for kind, pod in self._seen.children(key):
             metadata = pod["metadata"]
-            if kind is not POD or _on_its_way_out(pod) or metadata["creationTimestamp"] >= keyring.access_since:
+            if kind is not POD or adoption.on_its_way_out(pod) or metadata["creationTimestamp"] > keyring.access_since:
+                continue
+            # Times have whole seconds: in a pod's first, only a change that we made ourselves counts.
+            if metadata["creationTimestamp"] == keyring.access_since and not keyring.access_changed:
                 continue
             if (metadata.get("annotations") or {}).get(ACCESS_ANNOTATION) == keyring.access_digest:
                 continue
@@ -262,7 +229,13 @@ class Reconciler:
                 continue
 
     async def _report(
-        self, key: TenantKey, tenant: Tenant, context: Context, keyring: Keyring, refusals: tuple[Problem, ...]
+        self,
+        key: TenantKey,
+        tenant: Tenant,
+        context: Context,
+        keyring: Keyring,
+        refusals: tuple[Problem, ...],
+        known: tuple[Any, ...],
     ) -> None:
         mine = self._seen.children(key)
         observed = Observed(
@@ -282,9 +255,9 @@ class Reconciler:
         status = observe(tenant, observed, self._clock())
         if status == tenant.status:
             return
-        await self._write_status(tenant, status)
+        await self._write_status(tenant, status, known)
 
-    async def _write_status(self, tenant: Tenant, status: TenantStatus) -> None:
+    async def _write_status(self, tenant: Tenant, status: TenantStatus, known: tuple[Any, ...]) -> None:
         metadata = tenant.metadata
         manifest = {
             "apiVersion": API_VERSION,
@@ -293,17 +266,9 @@ class Reconciler:
             "status": given(status),
         }
         try:
-            self._seen.put(TENANT, await self._cluster.apply(TENANT, manifest, subresource="status"))
+            answer = await self._cluster.apply(TENANT, manifest, subresource="status")
         except (NotFound, Conflict):
             return  # deleted meanwhile, or a namesake by now: the end, no error
-
-
-def _on_its_way_out(manifest: Manifest | None) -> bool:
-    return manifest is not None and "deletionTimestamp" in manifest["metadata"]
-
-
-def _is_ours(found: Manifest, desired: Manifest) -> bool:
-    metadata = found["metadata"]
-    labelled = (metadata.get("labels") or {}).get(TENANT_LABEL) == desired["metadata"]["labels"][TENANT_LABEL]
-    managers = {entry.get("manager") for entry in metadata.get("managedFields") or []}
-    return labelled or FIELD_MANAGER in managers
+        if asked(answer) == known:
+            self._seen.put(TENANT, answer)
+        # Else the answer holds a change whose event is still to come, and would then be taken for old news.

@@ -119,3 +119,9 @@ def _tenant_of(kind: Kind, manifest: Manifest) -> TenantKey | None:
         return TenantKey(metadata["namespace"], metadata["name"])
     name = (metadata.get("labels") or {}).get(TENANT_LABEL)
     return TenantKey(metadata["namespace"], name) if name else None
+
+
+def asked(tenant: Manifest) -> tuple[Any, ...]:
+    """What a user can change of a tenant."""
+    metadata = tenant["metadata"]
+    return metadata["uid"], metadata.get("generation"), metadata.get("annotations"), metadata.get("deletionTimestamp")

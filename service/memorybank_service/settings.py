@@ -160,7 +160,7 @@ def _interval(environment: Environment, name: str, default: float) -> float:
 def _forgetting(environment: Environment) -> ForgettingSettings:
     return ForgettingSettings(
         interval_hours=_interval(environment, "FORGETTING_INTERVAL_HOURS", 24),
-        threshold=environment.number("FORGETTING_THRESHOLD", 0.1, lambda v: 0 <= v < 1, "a number from 0, below 1"),
+        threshold=environment.number("FORGETTING_THRESHOLD", 0.1, lambda v: 0 <= v <= 1, "a number from 0 to 1"),
         time_scale_hours=_interval(environment, "FORGETTING_TIME_SCALE_HOURS", 168),
         purge_after_days=environment.number(
             "FORGETTING_PURGE_AFTER_DAYS", 0, lambda v: v >= 0, "days, 0 (never) or more"

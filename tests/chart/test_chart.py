@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from e2e.kubectl import Kubectl, as_list
-
-from .conftest import CHART, ROOT, Helm, HelmError, Manifest
+from tests.chart.conftest import CHART, ROOT, Helm, HelmError, Manifest
 
 pytestmark = pytest.mark.plane
 
@@ -57,7 +56,7 @@ def test_with_watch_namespaces_the_operator_has_no_rights_elsewhere(helm: Helm) 
 
     (cluster_role,) = [each for each in manifests if each["kind"] == "ClusterRole"]
     roles = {each["metadata"]["namespace"] for each in manifests if each["kind"] == "Role"}
-    assert [rule["resources"] for rule in cluster_role["rules"]] == [["customresourcedefinitions"]]
+    assert [rule["resources"] for rule in cluster_role["rules"]] == [["customresourcedefinitions"], ["namespaces"]]
     assert roles == {"customers", "memorybank-system"}
 
 

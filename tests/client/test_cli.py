@@ -8,9 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from .conftest import Service
+from tests.client.conftest import Service
 
 PROGRAM = Path(sys.executable).with_name("memorybank")
 
@@ -26,7 +24,6 @@ def memorybank(*arguments: str, stdin: str = "", **environment: str) -> subproce
     )
 
 
-@pytest.mark.process
 def test_a_memory_is_stored_found_and_forgotten_from_the_shell(service: Service) -> None:
     where = {"MEMORYBANK_URL": service.url, "MEMORYBANK_API_KEY": service.key}
 
@@ -39,7 +36,6 @@ def test_a_memory_is_stored_found_and_forgotten_from_the_shell(service: Service)
     assert json.loads(memorybank("search", "clocks", "--user", "eve", **where).stdout) == []
 
 
-@pytest.mark.process
 def test_the_key_is_read_from_standard_input_or_a_file(service: Service, tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text(service.key + "\n")
@@ -50,7 +46,6 @@ def test_the_key_is_read_from_standard_input_or_a_file(service: Service, tmp_pat
     assert by_file.returncode == by_input.returncode == 0
 
 
-@pytest.mark.process
 def test_a_refusal_is_one_line_on_standard_error_and_status_1(service: Service) -> None:
     refused = memorybank("--url", service.url, "stats", MEMORYBANK_API_KEY="mb_wrong")
 

@@ -14,11 +14,9 @@ from memorybank import (
     NotFoundError,
     RateLimitedError,
 )
+from tests.client.conftest import Service
 
-from .conftest import Service
 
-
-@pytest.mark.process
 def test_what_was_stored_is_found_by_its_meaning_and_only_for_its_user(service: Service) -> None:
     with MemoryBankClient(service.url, service.key) as bank:
         memory_id = bank.store_memory("Ada takes the night train to Vienna", {"user_id": "ada", "category": "travel"})
@@ -31,7 +29,6 @@ def test_what_was_stored_is_found_by_its_meaning_and_only_for_its_user(service: 
         assert found[0].metadata["category"] == "travel"
 
 
-@pytest.mark.process
 def test_a_forgotten_memory_is_found_no_more_and_cannot_be_forgotten_twice(service: Service) -> None:
     with MemoryBankClient(service.url, service.key) as bank:
         memory_id = bank.store_memory("Cleo plays the oboe", {"user_id": "cleo"})
@@ -42,7 +39,6 @@ def test_a_forgotten_memory_is_found_no_more_and_cannot_be_forgotten_twice(servi
             bank.forget_memory(memory_id)
 
 
-@pytest.mark.process
 def test_the_tenants_figures_are_answered(service: Service) -> None:
     with MemoryBankClient(service.url, service.key) as bank:
         before = bank.get_memory_stats()["total_memories"]
@@ -54,7 +50,6 @@ def test_the_tenants_figures_are_answered(service: Service) -> None:
         assert bank.run_forgetting_curve()["purged"] == 0
 
 
-@pytest.mark.process
 def test_a_wrong_key_is_an_authentication_error(service: Service) -> None:
     with MemoryBankClient(service.url, "mb_wrong") as bank, pytest.raises(AuthenticationError) as refused:
         bank.get_memory_stats()
@@ -62,7 +57,6 @@ def test_a_wrong_key_is_an_authentication_error(service: Service) -> None:
     assert refused.value.status == 401
 
 
-@pytest.mark.process
 def test_refused_content_is_an_invalid_request_with_the_services_own_sentence(service: Service) -> None:
     with MemoryBankClient(service.url, service.key) as bank, pytest.raises(InvalidRequestError) as refused:
         bank.store_memory("x" * 40_000)

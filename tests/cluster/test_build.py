@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 from pathlib import Path
 
@@ -79,6 +80,16 @@ def test_changed_sources_are_another_program_and_the_old_one_goes(greeter: Compo
     assert was_built
     assert new != old
     assert not old.exists()
+
+
+def test_an_old_program_that_a_running_cluster_uses_stays(greeter: Component, top: Path) -> None:
+    old, _ = built(greeter, top)
+    settings = top.parent / "cluster" / "memorybank" / "node.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"programs": {"greeter": str(old)}}))
+    (greeter.source / "main.go").write_text(MAIN.replace("hello", "good bye"))
+    built(greeter, top)
+    assert old.exists()
 
 
 def test_sources_that_do_not_compile_say_why(greeter: Component, top: Path) -> None:

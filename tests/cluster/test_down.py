@@ -17,6 +17,7 @@ from e2e.cluster.build import program
 from e2e.cluster.cleanup import loop_devices
 from e2e.cluster.components import COMPONENTS
 from e2e.cluster.local import LocalCluster
+from e2e.cluster.node import KERNEL_SETTINGS
 from e2e.cluster.paths import NAME, ROOT
 from e2e.cluster.ports import HTTP_PORT
 from e2e.cluster.processes import free_ports
@@ -58,8 +59,12 @@ def starting(cluster: LocalCluster) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "e2e.cluster", "up"], cwd=ROOT, stderr=subprocess.DEVNULL)
 
 
+def kernel_settings() -> dict[str, str]:
+    return {setting: Path("/proc/sys", setting).read_text() for setting in KERNEL_SETTINGS}
+
+
 def test_down_leaves_nothing_of_a_cluster_with_a_pod_and_its_volume(cluster: LocalCluster, tmp_path: Path) -> None:
-    before = interfaces()
+    before, settings = interfaces(), kernel_settings()
     access = cluster.up(Progress())
     archive = tmp_path / "probe.tar"
     write_image(archive, PROBE, program(COMPONENTS["probe"], Progress()))
@@ -69,6 +74,7 @@ def test_down_leaves_nothing_of_a_cluster_with_a_pod_and_its_volume(cluster: Loc
     namespace.ready("keeper")
     assert loop_devices(cluster.directory)
     assert interfaces() == before
+    assert kernel_settings() == settings
 
     cluster.down(Progress())
 

@@ -135,7 +135,10 @@ def test_a_pod_that_is_being_replaced_is_not_ready_yet() -> None:
     assert told(status, "Reconciling")[0] == "True"
 
 
-ROUTED = {"hostname": "a.example", "access": {"type": "Gateway", "gateway": {"parentRefs": [{"name": "gw"}]}}}
+ROUTED: dict[str, Any] = {
+    "hostname": "a.example",
+    "access": {"type": "Gateway", "gateway": {"parentRefs": [{"name": "gw"}]}},
+}
 
 
 @pytest.mark.parametrize(

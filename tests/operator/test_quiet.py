@@ -87,7 +87,7 @@ async def test_a_tenant_costs_one_write_an_object(kube: Kube, namespace: str, st
         await ready(kube, operator, namespace, hostname=f"{namespace}.example.com")
         written = since(counted)
     status = written.pop("apply memorybanktenants")
-    assert status <= 5
+    assert status <= 8  # one for each step of the volume and the pod that it reports
     assert written == {
         "apply serviceaccounts": 1,
         "apply networkpolicies": 1,

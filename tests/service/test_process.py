@@ -19,6 +19,8 @@ from memorybank_service.store.index_seal import seal_of
 from tests.service.running import KEY, environment, running
 from tests.service.waiting import until
 
+pytestmark = pytest.mark.process
+
 
 def store(client: httpx.Client, content: str) -> str:
     answer = client.post("/store_memory", json={"content": content})

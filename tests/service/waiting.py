@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Fails if the condition does not come to hold within the time."""
     end, pause = time.monotonic() + seconds, threading.Event()
     while not condition():

@@ -40,7 +40,7 @@ class RateLimit(Part, frozen=True):
     requests_per_second: Annotated[
         int, Meta(ge=0, le=100000, description="Sustained requests a second; 0: no limit.")
     ] = 50
-    burst: Annotated[int, Meta(ge=0, le=1000000, description="Requests that may come at once.")] = 100
+    burst: Annotated[int, Meta(ge=1, le=1000000, description="Requests that may come at once.")] = 100
 
 
 class IssuerRef(Part, frozen=True):

@@ -138,8 +138,8 @@ class TenantSpec(Part, frozen=True):
             Meta(
                 max_length=512,
                 description=(
-                    "Image of the memory service, by tag or digest. If not given, the operator's setting at the time the"
-                    " tenant was made, which an operator upgrade does not change."
+                    "Image of the memory service, by tag or digest. If not given, the operator's setting at the time"
+                    " the tenant was made, which an operator upgrade does not change."
                 ),
                 extra_json_schema=ruled(
                     Rule(

@@ -32,7 +32,7 @@ def test_the_file_goes_before_the_key_of_the_environment(tmp_path: Path, clock: 
     assert keys.find("ignored") is None
     found = keys.find("one")
     assert found is not None
-    assert (found.name, found.scopes) == ("one", {"read"})
+    assert (found.name, found.scopes) == ("one", frozenset({"read"}))
 
 
 def test_the_key_of_the_environment_has_every_scope(clock: ManualClock) -> None:

@@ -1,3 +1,5 @@
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
 
@@ -50,7 +52,7 @@ async def test_a_body_that_announces_its_size_is_refused_unread(client: httpx.As
 async def test_a_body_of_unknown_size_is_refused_where_it_becomes_too_large(client: httpx.AsyncClient) -> None:
     sent = 0
 
-    async def endless() -> object:
+    async def endless() -> AsyncIterator[bytes]:
         nonlocal sent
         while sent < 100:
             sent += 1

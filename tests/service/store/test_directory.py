@@ -19,7 +19,12 @@ def test_the_second_waits_until_the_first_lets_go_and_says_so(tmp_path: Path, ca
 
     handler = Waiting()
     logging.getLogger("memorybank_service.store.directory").addHandler(handler)
-    thread = threading.Thread(target=lambda: second.acquire(threading.Event()) and acquired.set())
+
+    def acquire() -> None:
+        if second.acquire(threading.Event()):
+            acquired.set()
+
+    thread = threading.Thread(target=acquire)
     thread.start()
     assert waiting.wait(5)
     assert not acquired.is_set()

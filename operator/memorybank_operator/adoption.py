@@ -1,0 +1,60 @@
+"""Making, correcting and removing a tenant's objects, and leaving alone those that only have its name."""
+
+from typing import Any
+
+from memorybank_operator.api.names import FIELD_MANAGER, TENANT_LABEL
+from memorybank_operator.cluster import Cluster, Conflict, NotFound
+from memorybank_operator.compare import leftovers
+from memorybank_operator.kinds import VOLUME_CLAIM, Kind
+
+Manifest = dict[str, Any]
+
+
+async def apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifest | None) -> Manifest:
+    """Apply an object; one that was not ours is left alone (Conflict)."""
+    metadata = desired["metadata"]
+    if actual is not None:
+        if patch := leftovers(desired, actual):
+            await cluster.merge(kind, metadata["namespace"], metadata["name"], patch)
+        return await cluster.apply(kind, desired)
+    if kind is not VOLUME_CLAIM:
+        try:
+            return await cluster.apply(kind, desired, force=False)
+        except Conflict:
+            pass
+    try:
+        # A claim may agree with ours in every field: for the sake of the data in it, look before applying.
+        found = await cluster.get(kind, metadata["namespace"], metadata["name"])
+    except NotFound:
+        return await cluster.apply(kind, desired)
+    if not _is_ours(found, desired):
+        name = metadata["name"]
+        message = (
+            f"{kind.kind} {name} is there already and is not this tenant's: remove it, or name the tenant otherwise"
+        )
+        raise Conflict(409, "NameTaken", message)
+    return await cluster.apply(kind, desired)
+
+
+async def remove(cluster: Cluster, kind: Kind, actual: Manifest | None) -> bool:
+    """Remove what is no longer wanted (never the volume, which is always wanted); whether it was there."""
+    if actual is None or on_its_way_out(actual):
+        return False
+    metadata = actual["metadata"]
+    try:
+        await cluster.delete(kind, metadata["namespace"], metadata["name"], metadata["uid"])
+    except (NotFound, Conflict):
+        return False  # gone already, or another one by now: its event brings us here again
+    return True
+
+
+def on_its_way_out(manifest: Manifest | None) -> bool:
+    """Whether it is being deleted."""
+    return manifest is not None and "deletionTimestamp" in manifest["metadata"]
+
+
+def _is_ours(found: Manifest, desired: Manifest) -> bool:
+    metadata = found["metadata"]
+    labelled = (metadata.get("labels") or {}).get(TENANT_LABEL) == desired["metadata"]["labels"][TENANT_LABEL]
+    managers = {entry.get("manager") for entry in metadata.get("managedFields") or []}
+    return labelled or FIELD_MANAGER in managers

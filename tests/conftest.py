@@ -1,0 +1,22 @@
+"""Marks each test by the heaviest thing that its fixtures start, so that `make test-unit` and the like can choose."""
+
+from __future__ import annotations
+
+import pytest
+
+STARTED_BY = {
+    "running": "node",
+    "probe_archive": "node",
+    "plane": "plane",
+    "api": "plane",
+    "helm": "plane",
+    "service": "process",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        for fixture, marker in STARTED_BY.items():
+            if fixture in fixtures:
+                item.add_marker(marker)
