@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 # Which Kubernetes: local (our own node), kind, or current (your kubeconfig's context). Empty: kind if Docker answers, else local.
 export CLUSTER
 
-.PHONY: help setup demo down test test-unit test-service test-operator test-cluster test-e2e lint format generate lock bench
+.PHONY: help setup prerequisites demo down test test-unit test-service test-operator test-cluster test-e2e lint format generate lock bench
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +13,13 @@ help: ## This list
 setup: ## .venv with the three packages, and the embedding model
 	@PYTHON=$(PYTHON) scripts/setup.sh
 
-demo: setup ## A Kubernetes, the operator, a tenant, a memory stored and found again
+# The Debian packages of the local cluster; nothing where it is not the one that is meant.
+prerequisites: setup
+	@case "$${CLUSTER:-$$(docker version >/dev/null 2>&1 && echo kind || echo local)}" in \
+	    local) e2e/cluster/prerequisites.sh ;; \
+	esac
+
+demo: prerequisites ## A Kubernetes, the operator, a tenant, a memory stored and found again
 	@$(RUN) -m e2e.demo
 
 down: ## Ends what demo and test started; keeps the caches
@@ -30,10 +36,10 @@ test-service: setup ## The memory service as a process
 test-operator: setup ## The operator on a real API server
 	$(RUN) -m pytest tests/operator -m plane
 
-test-cluster: setup ## The cluster itself
+test-cluster: prerequisites ## The cluster itself
 	$(RUN) -m pytest tests/cluster -m node
 
-test-e2e: setup ## A tenant's life on a real node
+test-e2e: prerequisites ## A tenant's life on a real node
 	$(RUN) -m pytest e2e
 
 lint: setup ## Format, types, import layers, chart, generated files
@@ -48,5 +54,5 @@ generate: setup ## Writes what is generated: crds/, the chart's copy, docs/tenan
 lock: setup ## Compiles requirements/*.txt after a change of dependencies
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" requirements/compile.sh
 
-bench: setup ## The benchmarks; results in bench/results/
+bench: prerequisites ## The benchmarks; results in bench/results/
 	@$(RUN) -m bench

@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -102,10 +101,11 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def _build(component: Component, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    source = folder.parent / f".{component.name}"  # ours alone, and the same one each time: nothing is left in /tmp
+    for old in (folder, source):
+        shutil.rmtree(old, ignore_errors=True)
     folder.mkdir(parents=True)
-    with tempfile.TemporaryDirectory(prefix="memorybank-build-") as scratch:
-        source = Path(scratch) / component.name
+    try:
         shutil.copytree(component.source, source)
         if component.prepare:
             component.prepare(source)
@@ -114,6 +114,8 @@ def _build(component: Component, folder: Path) -> None:
         done = subprocess.run(
             [*command, component.package], cwd=source, env=environment, text=True, capture_output=True, check=False
         )
+    finally:
+        shutil.rmtree(source, ignore_errors=True)
     if done.returncode:
         raise ClusterError(f"{component.title} could not be built: {_reason(done.stderr)}")
     for link in component.links:
