@@ -1,4 +1,7 @@
-"""buildah with its storage in the user's cache, so that it neither sees nor changes the machine's own images."""
+"""buildah with its storage in the user's cache, so that it neither sees nor changes the machine's own images.
+
+It runs in a mount namespace of its own: what it mounts goes with it, also when it is killed in the middle.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,8 @@ class Buildah:
     def __init__(self) -> None:
         storage = cache_directory() / "buildah"
         storage.mkdir(parents=True, exist_ok=True)
-        self._command = ["buildah", "--root", str(storage / "root"), "--runroot", str(storage / "run")]
+        self._command = ["unshare", "--mount", "--propagation=private", "buildah"]
+        self._command += ["--root", str(storage / "root"), "--runroot", str(storage / "run")]
         self._environment = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
 
     def run(self, *arguments: str) -> None:
