@@ -25,19 +25,21 @@ demo: prerequisites ## A Kubernetes, the operator, a tenant, a memory stored and
 down: ## Ends what demo and test started; keeps the caches
 	@if [ -x $(RUN) ]; then $(RUN) -m e2e.cluster down; fi
 
-test: test-unit test-service test-operator test-cluster test-e2e ## Every test
+test: prerequisites ## Every test
+	$(RUN) -m pytest tests
+	$(RUN) -m pytest e2e
 
-test-unit: setup ## Tests that need neither a server nor a cluster
-	$(RUN) -m pytest tests -m "not plane and not node and not process"
+test-unit: setup ## The quick tests: no process, API server or node
+	$(RUN) -m pytest tests -m "not process and not plane and not node"
 
-test-service: setup ## The memory service as a process
-	$(RUN) -m pytest tests/service -m process
+test-service: setup ## The memory service and its client, also as a process
+	$(RUN) -m pytest tests/service tests/client
 
-test-operator: setup ## The operator on a real API server
-	$(RUN) -m pytest tests/operator -m plane
+test-operator: setup ## The operator and the chart on a real API server
+	$(RUN) -m pytest tests/operator tests/chart
 
 test-cluster: prerequisites ## The cluster itself
-	$(RUN) -m pytest tests/cluster -m node
+	$(RUN) -m pytest tests/cluster
 
 test-e2e: prerequisites ## A tenant's life on a real node
 	$(RUN) -m pytest e2e

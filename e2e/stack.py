@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -66,13 +67,24 @@ def bring_up(progress: Progress) -> Stack:
     """The cluster, the images and the operator; what is there already is left as it is."""
     cluster = chosen()
     # Where the cluster's build has the processor's whole attention, the images' waits for downloads.
+    images = given_images()
     with ThreadPoolExecutor(max_workers=1) as pool:
-        archives = [(name, pool.submit(archive, image, progress)) for name, image in PROGRAMS.items()]
+        ours = {name: image for name, image in PROGRAMS.items() if name not in images}
+        archives = [(name, pool.submit(archive, image, progress)) for name, image in ours.items()]
         helm = pool.submit(program, COMPONENTS["helm"], progress)
         access = cluster.up(progress)
-        images = {name: cluster.load_image(made.result(), progress) for name, made in archives}
+        images |= {name: cluster.load_image(made.result(), progress) for name, made in archives}
         install(access, helm.result(), images, progress)
     return Stack(cluster, access, images)
+
+
+def given_images() -> dict[str, str]:
+    """Images that lie in a registry already: MEMORYBANK_SERVICE_IMAGE, MEMORYBANK_OPERATOR_IMAGE, each with its tag."""
+    given = {name: os.environ.get(f"MEMORYBANK_{name.upper()}_IMAGE", "") for name in PROGRAMS}
+    for name, image in given.items():
+        if image and ":" not in image.rpartition("/")[2]:
+            raise ClusterError(f"MEMORYBANK_{name.upper()}_IMAGE={image!r} has no tag: write REPOSITORY:TAG.")
+    return {name: image for name, image in given.items() if image}
 
 
 def install(access: Access, helm: Path, images: Mapping[str, str], progress: Progress) -> None:

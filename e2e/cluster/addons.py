@@ -27,10 +27,10 @@ INGRESS_PORT = 30080  # of the node, as manifests/traefik.yaml has it
 
 
 class Applier:
-    """kubectl of one cluster, for applying on the server."""
+    """kubectl of one cluster, for applying on the server; `command` is all that comes before its verb."""
 
-    def __init__(self, kubectl: Path | str, arguments: Sequence[str]) -> None:
-        self._command = [str(kubectl), *arguments]
+    def __init__(self, *command: str) -> None:
+        self._command = command
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
         command = [*self._command, *arguments]

@@ -81,7 +81,7 @@ class ControlPlane:
 
     def _start_nodes(self) -> None:
         self._run("kwok", simulated.kwok(program(COMPONENTS["kwok"], self._progress), self.kubeconfig))
-        Applier(self.kubectl, [f"--kubeconfig={self.kubeconfig}"]).apply(stdin=simulated.nodes(self._nodes))
+        Applier(str(self.kubectl), f"--kubeconfig={self.kubeconfig}").apply(stdin=simulated.nodes(self._nodes))
 
     def _run(self, name: str, command: list[str]) -> None:
         self._processes[name] = start(command, self._log(name))

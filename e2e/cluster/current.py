@@ -22,7 +22,7 @@ class CurrentCluster:
     """The cluster of the current context."""
 
     def __init__(self, applier: Callable[[], Applier] | None = None) -> None:
-        self._applier = applier or (lambda: Applier(addons.installed_kubectl(), []))
+        self._applier = applier or (lambda: Applier(str(addons.installed_kubectl())))
 
     def up(self, progress: Progress) -> Access:
         applier = self._applier()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from e2e.cluster.archive import image_identity
 from e2e.cluster.errors import ClusterError
+from e2e.cluster.processes import BOUND
 
 RECORD = "images.json"
 
@@ -16,7 +17,9 @@ class NodeImages:
     """The images of the node whose namespaces are those of `pid`; what was loaded is recorded in `directory`."""
 
     def __init__(self, pid: int, directory: Path) -> None:
-        self._ctr = ["nsenter", f"--target={pid}", "--mount", "--", "ctr", "--namespace=k8s.io", "images"]
+        # In the node's process namespace too, and bound to us: whoever dies first, it does not outlive the mounts.
+        enter = (*BOUND, "nsenter", f"--target={pid}", "--mount", "--pid", "--")
+        self._ctr = [*enter, "ctr", "--namespace=k8s.io", "images"]
         self._record = directory / RECORD
 
     def load(self, archive: Path) -> tuple[str, bool]:

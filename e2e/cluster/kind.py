@@ -44,7 +44,7 @@ class KindCluster:
         self.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
         run("kind", "export", "kubeconfig", f"--name={self.name}", f"--kubeconfig={self.kubeconfig}")
         access = self.access()
-        applier = Applier(access.kubectl, [f"--kubeconfig={access.kubeconfig}"])
+        applier = Applier(str(access.kubectl), f"--kubeconfig={access.kubeconfig}")
         with progress.step("Applying the CRDs and Traefik"):
             addons.apply_crds(applier)
             addons.apply_published_traefik(applier)

@@ -22,7 +22,7 @@ from e2e.cluster.node import SETTINGS, Settings, plane_of
 from e2e.cluster.nodefiles import ADDRESS, CONTAINERD_SOCKET, NODE
 from e2e.cluster.paths import ROOT
 from e2e.cluster.ports import http_port, listen
-from e2e.cluster.processes import last_lines
+from e2e.cluster.processes import BOUND, last_lines
 from e2e.cluster.progress import Progress
 from e2e.cluster.state import NODE_MODULE, State
 
@@ -94,7 +94,8 @@ def bring_up(api: Api, known: State, directory: Path, programs: dict[str, str], 
                 images.load(archive)
                 archive.unlink()
 
-    applier = Applier(Path(programs["kubernetes"]).with_name("kubectl"), [f"--kubeconfig={directory / 'kubeconfig'}"])
+    kubectl = str(Path(programs["kubernetes"]).with_name("kubectl"))
+    applier = Applier(*BOUND, kubectl, f"--kubeconfig={directory / 'kubeconfig'}")
     with ThreadPoolExecutor() as pool:
         images = pool.submit(load_images)
         with progress.step("Starting the control plane"):

@@ -9,13 +9,16 @@ from pathlib import Path
 
 from e2e.cluster.errors import ClusterError
 
+# Before a command: the kernel kills it when the thread that started it ends, also by SIGKILL.
+BOUND = ("setpriv", "--pdeathsig", "KILL", "--")
+
 
 def start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     """A process that the kernel kills when the thread that called this ends, also by SIGKILL."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         return subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "--", *command],
+            [*BOUND, *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

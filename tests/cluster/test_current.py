@@ -25,7 +25,7 @@ def applier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Applier
     with ControlPlane(tmp_path / "plane", nodes=1) as plane:
         monkeypatch.setenv("KUBECONFIG", str(plane.kubeconfig))
         monkeypatch.setenv("PATH", str(plane.kubectl.parent), prepend=":")
-        yield Applier(plane.kubectl, [])
+        yield Applier(str(plane.kubectl))
 
 
 def identities(applier: Applier) -> dict[str, str]:
