@@ -43,6 +43,12 @@ def key_of(kubectl: Kubectl, name: str) -> str:
     return base64.b64decode(secret["data"]["api-key"]).decode()
 
 
+def in_pod(kubectl: Kubectl, name: str, script: str, *arguments: str) -> str:
+    """What a Python script prints that runs in the tenant's pod."""
+    command = ("python3", "-c", script, *arguments)
+    return kubectl("exec", f"--namespace={NAMESPACE}", f"deployment/{name}", "--", *command).strip()
+
+
 def until(what: str, attempt: Callable[[], T | None], seconds: float = 60.0) -> T:
     """Asks again until the answer is there. For what another process brings about and no watch announces."""
     end = monotonic() + seconds

@@ -13,7 +13,7 @@ from e2e.cluster.progress import Progress
 from e2e.images import PROGRAMS, archive
 from e2e.kubectl import Kubectl
 from e2e.stack import Stack
-from e2e.tenants import NAMESPACE, tenant
+from e2e.tenants import NAMESPACE, in_pod, tenant
 
 LARGEST = {"service": 650e6, "operator": 220e6}
 
@@ -54,8 +54,9 @@ def test_the_service_has_the_model_and_litellm_and_no_kubernetes_client(stack: S
     kubectl.apply(tenant("inside"))
     kubectl.wait("memorybanktenant/inside", "condition=Ready", NAMESPACE)
 
-    found = kubectl(
-        *("exec", f"--namespace={NAMESPACE}", "deployment/inside", "--", "python3", "-c"),
+    found = in_pod(
+        kubectl,
+        "inside",
         "import os\n"
         "from importlib.util import find_spec\n"
         "print([name for name in ('litellm', 'chromadb', 'kubernetes', 'pip') if find_spec(name)])\n"

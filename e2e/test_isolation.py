@@ -7,7 +7,7 @@ import pytest
 
 from e2e.kubectl import Kubectl
 from e2e.stack import Stack
-from e2e.tenants import NAMESPACE, key_of, reachable, tenant, until
+from e2e.tenants import NAMESPACE, in_pod, key_of, reachable, tenant, until
 from memorybank import AuthenticationError
 
 CONNECT = """
@@ -38,9 +38,7 @@ def test_neither_key_opens_the_other_tenant(stack: Stack, kubectl: Kubectl, two_
 
 
 def connect(kubectl: Kubectl, one: str, address: str, port: int) -> str:
-    pod = f"deployment/{one}"
-    command = ("python3", "-c", CONNECT, address, str(port))
-    return kubectl("exec", f"--namespace={NAMESPACE}", pod, "--", *command).strip()
+    return in_pod(kubectl, one, CONNECT, address, str(port))
 
 
 def test_a_tenants_address_answers_another_tenants_pod_only_without_its_network_policy(

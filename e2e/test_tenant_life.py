@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from e2e.kubectl import Kubectl
 from e2e.stack import Stack
-from e2e.tenants import NAMESPACE, key_of, reachable, tenant
+from e2e.tenants import NAMESPACE, in_pod, key_of, reachable, tenant
 
 FACT = "Ada takes the night train to Vienna"
 
@@ -23,8 +23,9 @@ def test_the_pod_is_restricted_and_cannot_write_to_its_root_file_system(stack: S
     kubectl.apply(tenant("restricted"))
     kubectl.wait("memorybanktenant/restricted", "condition=Ready", NAMESPACE)
 
-    report = kubectl(
-        *("exec", f"--namespace={NAMESPACE}", "deployment/restricted", "--", "python3", "-c"),
+    report = in_pod(
+        kubectl,
+        "restricted",
         "import os\n"
         "def writable(folder):\n"
         "    try:\n"
