@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from e2e.cluster.progress import Progress
 from e2e.images import PROGRAMS, archive
 from e2e.kubectl import Kubectl
-from e2e.stack import Stack
+from e2e.stack import ROOT, Stack
 from e2e.tenants import NAMESPACE, in_pod, tenant
 
 LARGEST = {"service": 650e6, "operator": 220e6}
@@ -48,6 +50,17 @@ def test_an_image_runs_as_a_numeric_user_without_a_shell(image: tuple[str, Path]
 
     assert config["User"] == "10001:10001"
     assert config["Entrypoint"] == [f"/opt/venv/bin/memorybank-{name}"]
+
+
+def test_an_image_is_built_under_a_name_that_is_given() -> None:
+    name = "localhost/memorybank/operator:of-the-tests"
+    command = [sys.executable, "-m", "e2e.images", "--tag", name, "operator"]
+    printed = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True).stdout.split()
+
+    with tarfile.open(printed[1]) as tar:
+        manifest = json.load(_file(tar, "manifest.json"))
+    assert printed[0] == name
+    assert manifest[0]["RepoTags"] == [name]
 
 
 def test_the_service_has_the_model_and_litellm_and_no_kubernetes_client(stack: Stack, kubectl: Kubectl) -> None:

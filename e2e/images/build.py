@@ -67,7 +67,7 @@ def archive(image: Image, progress: Progress) -> Path:
     path = cache_directory() / f"{image.name}-{digest}.tar"
     with alone(), progress.step(f"Image {tag}"):
         made = cached(path, lambda target: _build(image, tag, target))
-    if made:
+    if made and not image.given_tag:
         remove_others(path, f"{image.name}-*.tar*")
     return path
 
@@ -81,4 +81,5 @@ def _build(image: Image, tag: str, target: Path) -> None:
     buildah = Buildah()
     buildah.build(image.dockerfile, ROOT, base_image(buildah), wheels(ROOT, image.lock_files), tag)
     buildah.save(tag, target)
-    buildah.forget_others(image.repository, tag)
+    if not image.given_tag:
+        buildah.forget_others(image.repository, tag)
