@@ -1,4 +1,4 @@
-"""How long a tenant's child stays deleted or edited: from the moment the deed was answered until it is undone."""
+"""How long a tenant's child stays deleted or edited: from the moment before the deed until a watch shows it undone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def run(kubectl: Kubectl, client: dynamic.DynamicClient) -> str:
         with Watching(client, api_version, kind, NAMESPACE) as children:
             resource = client.resources.get(api_version=api_version, kind=kind)
             figures[f"{kind} deleted"] = summary([_delete(resource, children, kind) for _ in range(RUNS)])
-            figures[f"{kind} edited"] = summary([_edit(resource, children, kind, edit) for _ in range(RUNS)])
+            wanted = resource.get(name=NAME, namespace=NAMESPACE).to_dict()
+            figures[f"{kind} edited"] = summary([_edit(resource, children, kind, edit, wanted) for _ in range(RUNS)])
     kubectl("delete", f"--namespace={NAMESPACE}", f"memorybanktenant/{NAME}", "--wait")
     keep("repair", {"seconds": figures})
     return table("A child deleted or edited by hand → as it was", figures)
@@ -48,19 +49,17 @@ def _delete(resource: dynamic.Resource, children: Watching, kind: str) -> float:
     return children.moment(f"the {kind} is back", is_back, start)
 
 
-def _edit(resource: dynamic.Resource, children: Watching, kind: str, edit: Object) -> float:
-    before = resource.get(name=NAME, namespace=NAMESPACE).to_dict()
+def _edit(resource: dynamic.Resource, children: Watching, kind: str, edit: Object, wanted: Object) -> float:
     start = perf_counter()
-    resource.patch(name=NAME, namespace=NAMESPACE, body=edit, content_type="application/merge-patch+json")
+    edited = resource.patch(name=NAME, namespace=NAMESPACE, body=edit, content_type="application/merge-patch+json")
+    version = int(edited.metadata.resourceVersion)
 
     def is_undone(_: str, state: Object) -> bool:
-        return state["metadata"]["name"] == NAME and all(_holds(state, before, field) for field in edit)
+        metadata = state["metadata"]
+        newer = metadata["name"] == NAME and int(metadata["resourceVersion"]) > version
+        return newer and all(_holds(state, wanted, field) for field in edit)
 
-    def is_done(_: str, state: Object) -> bool:
-        return state["metadata"]["name"] == NAME and not all(_holds(state, before, field) for field in edit)
-
-    edited = children.moment(f"the {kind} is edited", is_done, start)
-    return children.moment(f"the {kind} is as it was", is_undone, start + edited)
+    return children.moment(f"the {kind} is as it was", is_undone, start)
 
 
 def _holds(state: Object, before: Object, field: str) -> bool:

@@ -8,6 +8,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any
 
+import urllib3
 from kubernetes import dynamic, watch
 
 Object = dict[str, Any]
@@ -22,6 +23,7 @@ class Watching:
         self._seen: list[tuple[float, str, Object]] = []
         self._changed = threading.Condition()
         self._watcher = watch.Watch()
+        self._stopping = False
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
     def __enter__(self) -> Watching:
@@ -33,7 +35,9 @@ class Watching:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stopping = True
         self._watcher.stop()
+        self._thread.join()
 
     def moment(self, what: str, is_so: Callable[[str, Object], bool], since: float, seconds: float = 120.0) -> float:
         """The seconds from `since` (of `perf_counter`) until a state was seen of which `is_so` holds."""
@@ -52,7 +56,11 @@ class Watching:
         stream = self._resource.watch(
             namespace=self._namespace, resource_version=self._start, watcher=self._watcher, timeout=3600
         )
-        for event in stream:
-            with self._changed:
-                self._seen.append((perf_counter(), event["type"], event["raw_object"]))
-                self._changed.notify_all()
+        try:
+            for event in stream:
+                with self._changed:
+                    self._seen.append((perf_counter(), event["type"], event["raw_object"]))
+                    self._changed.notify_all()
+        except (urllib3.exceptions.ProtocolError, TypeError):
+            if not self._stopping:  # else we have closed the connection under the client, which trips over that
+                raise
