@@ -31,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with MemoryBankClient(options.url, _key(options.api_key_file)) as client:
             answer = _run(client, options)
+    except ValueError as error:  # a key that is no text, or that no header can carry; raised before anything is sent
+        return _fail(2, "the key cannot be used: it is not UTF-8" if isinstance(error, UnicodeError) else str(error))
     except ApiError as error:
         return _fail(1, str(error))
     except MemoryBankError as error:
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(client: MemoryBankClient, options: argparse.Namespace) -> Any:
-    metadata = {"user_id": options.user} if getattr(options, "user", None) else {}
+    metadata = {} if getattr(options, "user", None) is None else {"user_id": options.user}
     match options.command:
         case "store":
             return {"memory_id": client.store_memory(options.content, metadata), "status": "stored"}

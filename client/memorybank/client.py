@@ -15,7 +15,8 @@ from memorybank.types import FoundMemory
 class MemoryBankClient:
     """Talks to one tenant at `base_url`; every method raises `MemoryBankError` where the tenant refuses or is silent.
 
-    `timeout` is in seconds and bounds each request. `transport` replaces the network (tests, proxies of your own).
+    An `api_key` that no header can carry is a ValueError. `timeout` is in seconds and bounds each request. `transport`
+    replaces the network (tests, proxies of your own).
     """
 
     def __init__(
@@ -28,6 +29,8 @@ class MemoryBankClient:
     ) -> None:
         address, headers = _loopback(httpx.URL(base_url))
         if api_key:
+            if not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
+                raise ValueError("the API key has characters that a header cannot carry")  # which are not shown
             headers["Authorization"] = f"Bearer {api_key}"
         self._http = httpx.Client(base_url=address, headers=headers, timeout=timeout, transport=transport)
 
@@ -74,12 +77,12 @@ class MemoryBankClient:
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         try:
             response = self._http.request(method, path, json=body)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise ConnectionFailedError(f"{self._http.base_url} does not answer: {error}") from error
-        if response.is_success:
-            answer: dict[str, Any] = response.json()
+        answer = _object(response)
+        if response.is_success and answer is not None:
             return answer
-        raise error_of(response.status_code, _detail(response), response.headers.get("Retry-After"))
+        raise error_of(response.status_code, _detail(response, answer), response.headers.get("Retry-After"))
 
 
 def _loopback(url: httpx.URL) -> tuple[httpx.URL, dict[str, str]]:
@@ -89,13 +92,18 @@ def _loopback(url: httpx.URL) -> tuple[httpx.URL, dict[str, str]]:
     return url, {}
 
 
-def _detail(response: httpx.Response) -> str:
+def _object(response: httpx.Response) -> dict[str, Any] | None:
+    """The JSON object that was answered; None for a page of whatever else stands at the address."""
+    try:
+        answer = response.json()
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _detail(response: httpx.Response, answer: Mapping[str, Any] | None) -> str:
     """The sentence with which the service refused; for a proxy's answer, which has none, the status's name."""
-    if response.headers.get("Content-Type", "").partition(";")[0] in (
-        "application/json",
-        "application/problem+json",
-    ):
-        body = response.json()
-        if isinstance(body, dict) and isinstance(body.get("detail"), str):
-            return str(body["detail"])
-    return f"{response.request.url} answered {response.status_code} {response.reason_phrase}"
+    if answer is not None and isinstance(answer.get("detail"), str):
+        return str(answer["detail"])
+    problem = ", but nothing that a tenant says" if response.is_success else ""
+    return f"{response.request.url} answered {response.status_code} {response.reason_phrase}{problem}"

@@ -10,6 +10,7 @@ from typing import Any
 from prometheus_client import start_http_server
 
 from memorybank_operator import logs, settings
+from memorybank_operator.background import failed, started
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.handlers import Operator
 from memorybank_operator.kubeconfig import Connection, NoConnection, connect
@@ -46,15 +47,15 @@ async def run(chosen: Settings, connection: Connection) -> int:
 
         health = HealthServer(chosen.health_port, {"/livez": live, "/readyz": ready})
         health.start()
-        tasks = [asyncio.create_task(leadership.watch())]
+        tasks = [started(leadership.watch(), stop)]
         try:
             if not await _first(leadership.acquire(), stop):
                 return 0
             leading.set()
-            tasks.append(asyncio.create_task(leadership.keep()))
-            tasks.append(asyncio.create_task(_stop_when_lost(leadership, stop)))
+            tasks.append(started(leadership.keep(), stop))
+            tasks.append(started(_stop_when_lost(leadership, stop), stop))
             await operator.run(stop)
-            return 1 if leadership.lost.is_set() else 0
+            return 1 if leadership.lost.is_set() or any(failed(task) for task in tasks) else 0
         finally:
             for task in tasks:
                 task.cancel()
@@ -71,6 +72,8 @@ async def _first(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
     done = working.done()
     for task in (working, stopping):
         task.cancel()
+    if done:
+        working.result()
     return done
 
 

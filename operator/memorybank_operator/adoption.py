@@ -27,7 +27,7 @@ async def apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifes
         found = await cluster.get(kind, metadata["namespace"], metadata["name"])
     except NotFound:
         return await cluster.apply(kind, desired)
-    if not _is_ours(found, desired):
+    if not is_ours(found, metadata["labels"][TENANT_LABEL]):
         name = metadata["name"]
         message = (
             f"{kind.kind} {name} is there already and is not this tenant's: remove it, or name the tenant otherwise"
@@ -53,8 +53,9 @@ def on_its_way_out(manifest: Manifest | None) -> bool:
     return manifest is not None and "deletionTimestamp" in manifest["metadata"]
 
 
-def _is_ours(found: Manifest, desired: Manifest) -> bool:
+def is_ours(found: Manifest, tenant: str) -> bool:
+    """Whether an object, as just read, is the tenant's: by its label, or because we have written it."""
     metadata = found["metadata"]
-    labelled = (metadata.get("labels") or {}).get(TENANT_LABEL) == desired["metadata"]["labels"][TENANT_LABEL]
+    labelled = (metadata.get("labels") or {}).get(TENANT_LABEL) == tenant
     managers = {entry.get("manager") for entry in metadata.get("managedFields") or []}
     return labelled or FIELD_MANAGER in managers

@@ -41,7 +41,11 @@ def leftovers(desired: dict[str, Any], actual: dict[str, Any]) -> dict[str, Any]
     """
     if any(value is None and actual.get(key) is not None for key, value in desired.items()):
         return dict(desired)
-    patch = {
+    patch: dict[str, Any] = {}
+    # A Service's ports have keys of their own: to server-side apply, one more is somebody else's, who keeps it.
+    if "ports" in desired and len(desired["ports"]) < len(actual.get("ports") or []):
+        patch["ports"] = desired["ports"]
+    patch |= {
         key: inner
         for key, value in desired.items()
         if isinstance(value, dict) and isinstance(actual.get(key), dict) and (inner := leftovers(value, actual[key]))
@@ -76,7 +80,8 @@ def _map_differs(desired: dict[str, Any], actual: Any, path: str, field: str) ->
 def _list_differs(desired: list[Any], actual: Any, path: str, field: str) -> str | None:
     if actual is None:
         return path if desired else None
-    keys = LIST_KEYS.get(field)
+    # A container's ports are no more than a note of what it listens on; a Service's are what it opens.
+    keys = ("containerPort", "protocol") if field == "ports" and ".containers[" in path else LIST_KEYS.get(field)
     if keys is not None:
         by_key = {tuple(item.get(key) for key in keys): item for item in actual}
         for item in desired:

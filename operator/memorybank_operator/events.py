@@ -6,7 +6,7 @@ import uuid
 
 from memorybank_operator.api.names import API_VERSION, FIELD_MANAGER, KIND
 from memorybank_operator.api.tenant import Tenant
-from memorybank_operator.cluster import ApiError, Cluster
+from memorybank_operator.cluster import Cluster, Transient
 from memorybank_operator.kinds import EVENT
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ async def tell(cluster: Cluster, tenant: Tenant, reason: str, message: str, *, w
     }
     try:
         await cluster.create(EVENT, event)
-    except ApiError as error:
+    except Transient as error:
         logger.warning(
             "the event %s was not accepted: %s",
             reason,

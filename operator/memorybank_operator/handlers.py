@@ -17,11 +17,12 @@ import kopf
 
 from memorybank_operator import metrics
 from memorybank_operator.api.names import CHILD_SELECTOR
-from memorybank_operator.api.status import Phase
+from memorybank_operator.background import failed, started
 from memorybank_operator.cluster import Cluster, Transient
 from memorybank_operator.kinds import OPTIONAL, TENANT, WATCHED, Kind
 from memorybank_operator.kubeconfig import Connection
 from memorybank_operator.queue import TenantQueue
+from memorybank_operator.readings import Readings
 from memorybank_operator.reconcile import Reconciler
 from memorybank_operator.seen import Manifest, Seen, TenantKey, asked
 from memorybank_operator.settings import Settings
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 DISCOVERY_SECONDS = 10.0
 KOPF_STOP_SECONDS = 1.0
+SECOND_LOOK_SECONDS = 5.0
+"""What was deleted between our first list and the beginning of the watches is told by neither."""
 
 
 class Operator:
@@ -47,6 +50,8 @@ class Operator:
         self.seen = Seen()
         self.reconciler = Reconciler(cluster, self.seen, settings)
         self.queue = TenantQueue(self.reconciler.reconcile, settings.workers)
+        self.readings = Readings(self.seen, self.queue.mark)
+        self.reconciler.readings = self.readings.newest
         self._cluster = cluster
         self._connection = connection
         self._settings = settings
@@ -55,7 +60,8 @@ class Operator:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch and reconcile until told to stop."""
-        background = [asyncio.create_task(self._resync_forever()), asyncio.create_task(self._discover_forever())]
+        forever = (self._resync_forever(), self._discover_forever(), self.readings.read_forever())
+        background = [started(work, stop) for work in forever]
         await self._wait_first(stop, background)
         self.queue.start()
         try:
@@ -63,9 +69,12 @@ class Operator:
                 await self._watch(stop)
         finally:
             await self.queue.stop(seconds=1.0)
+            broken = [task for task in background if failed(task)]
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+        for task in broken:
+            task.result()
 
     async def _watch(self, stop: asyncio.Event) -> None:
         own = asyncio.all_tasks()
@@ -121,10 +130,11 @@ class Operator:
         while True:
             try:
                 await self.resync()
+                pause = self._settings.resync_seconds
                 if not self.synced.is_set():
                     logger.info("everything was seen once")
+                    pause = min(pause, SECOND_LOOK_SECONDS)
                 self.synced.set()
-                pause = self._settings.resync_seconds
             except Transient as error:
                 logger.warning("the resync failed and is repeated: %s", error)
                 pause = min(pause, 5.0)
@@ -201,7 +211,6 @@ class Operator:
             self.reconciler.forget_keys(key)
             self._mark_rivals({(one or {}).get("spec", {}).get("hostname") for one in (before, manifest)})
         self.queue.mark(key)
-        self._count_phases()
 
     def _mark_rivals(self, hostnames: set[str | None]) -> None:
         """Another tenant may want the host name that is taken or set free here."""
@@ -209,13 +218,6 @@ class Operator:
             hostname = other["spec"].get("hostname")
             if hostname is not None and hostname in hostnames:
                 self.queue.mark(TenantKey(other["metadata"]["namespace"], other["metadata"]["name"]))
-
-    def _count_phases(self) -> None:
-        counts = dict.fromkeys(Phase, 0)
-        for tenant in self.seen.tenants():
-            counts[Phase(tenant.get("status", {}).get("phase", Phase.PENDING))] += 1
-        for phase, count in counts.items():
-            metrics.TENANTS.labels(phase=phase).set(count)
 
     def _watch_age(self, kind: Kind) -> float:
         told = self._told.get(kind)

@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 
+from memorybank_operator.adoption import is_ours
 from memorybank_operator.api.access import ApiKey
 from memorybank_operator.api.names import FIELD_MANAGER, TENANT_LABEL, access_secret, api_key_secret
 from memorybank_operator.api.shared import SecretKeyRef
 from memorybank_operator.api.status import Problem, Reason
 from memorybank_operator.api.tenant import Tenant
-from memorybank_operator.cluster import Cluster, Conflict, NotFound
+from memorybank_operator.cluster import Cluster, Conflict, NamespaceTerminating, NotFound, Refused
 from memorybank_operator.compare import differs
 from memorybank_operator.desired import secrets
 from memorybank_operator.kinds import SECRET
@@ -43,8 +44,11 @@ class _Missing(Exception):  # noqa: N818 (no error: it ends up in the status)
 
 async def ensure(cluster: Cluster, tenant: Tenant) -> Keyring:
     """Bring the tenant's Secrets to what its spec says."""
-    namespace = tenant.metadata.namespace
-    access = await _find(cluster, namespace, access_secret(tenant.metadata.name))
+    namespace, file = tenant.metadata.namespace, access_secret(tenant.metadata.name)
+    access = await _find(cluster, namespace, file)
+    if access is not None and not is_ours(access, tenant.metadata.name):
+        message = f"Secret {file} is there already and is not this tenant's: remove it, or name the tenant otherwise"
+        return Keyring(problems=(Problem(Reason.NAME_TAKEN, message),))
     known_before = _key_names(access)
     digests: dict[str, str] = {}
     problems: list[Problem] = []
@@ -68,7 +72,12 @@ async def ensure(cluster: Cluster, tenant: Tenant) -> Keyring:
     desired = secrets.access_manifest(tenant, content)
     changed = access is not None and differs(desired, access) is not None
     if access is None or changed:
-        access = await cluster.apply(SECRET, desired)
+        try:
+            access = await cluster.apply(SECRET, desired)
+        except NamespaceTerminating:
+            raise
+        except Refused as error:
+            return Keyring(problems=(*problems, _refused(file, error)), rotated=tuple(rotated))
     return Keyring(
         problems=tuple(problems),
         rotated=tuple(rotated),
@@ -105,6 +114,10 @@ async def _key_value(cluster: Cluster, tenant: Tenant, key: ApiKey) -> tuple[str
             made = True
         except Conflict:
             found = await cluster.get(SECRET, namespace, name)
+        except NamespaceTerminating:
+            raise
+        except Refused as error:
+            raise _Missing(_refused(name, error)) from error
     if not _is_own(found, tenant):
         message = f"Secret {name} is there already and is not this tenant's: rename it, or name it in secretKeyRef"
         raise _Missing(Problem(Reason.NAME_TAKEN, message))
@@ -145,6 +158,10 @@ def _field(secret: Manifest, field: str, purpose: str) -> str:
         message = f"Secret {name} has nothing under the key {field}; it should hold {purpose}"
         raise _Missing(Problem(Reason.SECRET_KEY_MISSING, message))
     return value
+
+
+def _refused(name: str, error: Refused) -> Problem:
+    return Problem(Reason.REFUSED, f"The API server refuses the Secret {name}: {error.message}")
 
 
 async def _find(cluster: Cluster, namespace: str, name: str) -> Manifest | None:

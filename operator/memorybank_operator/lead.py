@@ -25,6 +25,7 @@ LEASE_SECONDS: Final = 12
 RENEW_SECONDS: Final = 4.0
 GIVE_UP_SECONDS: Final = 9.0
 """A leader that could not renew for so long stops, before another may begin."""
+RETRY_SECONDS: Final = 1.0
 STANDBY_SECONDS: Final = 2.0
 CANARY_SECONDS: Final = 45.0
 
@@ -65,13 +66,18 @@ class Leadership:
 
     async def keep(self) -> None:
         """Renew until cancelled; set `lost` if that fails for too long."""
+        pause = RENEW_SECONDS
         while not self.lost.is_set():
-            await asyncio.sleep(RENEW_SECONDS)
+            await asyncio.sleep(pause)
             try:
-                held = await self._try()
+                # A request may hang for longer than the Lease lasts.
+                async with asyncio.timeout(max(0.0, self._renewed + GIVE_UP_SECONDS - time.monotonic())):
+                    held = await self._try()
+                pause = RENEW_SECONDS
             except Transient as error:
-                logger.warning("the Lease could not be renewed: %s", error)
+                logger.warning("the Lease could not be renewed: %s", str(error) or "no answer")
                 held = time.monotonic() - self._renewed < GIVE_UP_SECONDS
+                pause = RETRY_SECONDS
             if not held:
                 logger.error("this replica leads no more", extra={"identity": self._identity})
                 self.lost.set()
@@ -100,6 +106,7 @@ class Leadership:
 
     async def _try(self) -> bool:
         """Take or renew the Lease if it is free, ours or expired."""
+        asked = time.monotonic()
         try:
             lease = await self._cluster.get(LEASE, self._namespace, NAME)
         except NotFound:
@@ -113,7 +120,7 @@ class Leadership:
                 return False
         except Conflict:
             return False  # another replica was faster
-        self._renewed = time.monotonic()
+        self._renewed = asked
         return True
 
     def _may_take(self, spec: Manifest) -> bool:

@@ -11,7 +11,16 @@ import msgspec
 
 from memorybank_operator.api.quantity import parse_quantity
 from memorybank_operator.api.shared import LocalReference
-from memorybank_operator.api.status import Condition, ConditionType, Phase, Problem, Reason, StorageStatus, TenantStatus
+from memorybank_operator.api.status import (
+    Condition,
+    ConditionType,
+    MemoryCounts,
+    Phase,
+    Problem,
+    Reason,
+    StorageStatus,
+    TenantStatus,
+)
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.kinds import DEPLOYMENT, HTTP_ROUTE, INGRESS, VOLUME_CLAIM, Kind
 from memorybank_operator.pods import pod_state
@@ -39,6 +48,14 @@ class Verdict(msgspec.Struct, frozen=True):
     message: str
 
 
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tenant counts itself, at one moment."""
+
+    active: int
+    faded: int
+    used_bytes: int
+
+
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen of a tenant's objects, and what the API server refused of them."""
 
@@ -52,6 +69,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     key_secret: str
     image: str
     default_image: str
+    reading: Reading | None = None
 
 
 def observe(tenant: Tenant, observed: Observed, now: datetime.datetime) -> TenantStatus:
@@ -72,7 +90,6 @@ def observe(tenant: Tenant, observed: Observed, now: datetime.datetime) -> Tenan
         ConditionType.ACCESS_READY: access,
         ConditionType.SECRETS_READY: secrets,
     }
-    capacity = _capacity(observed.children.get(VOLUME_CLAIM))
     return TenantStatus(
         observed_generation=tenant.metadata.generation,
         phase=_phase(tenant, ready, stalled, available, observed),
@@ -80,10 +97,32 @@ def observe(tenant: Tenant, observed: Observed, now: datetime.datetime) -> Tenan
         api_key_secret_ref=LocalReference(name=observed.key_secret),
         image=observed.image,
         default_image=observed.default_image,
-        memories=tenant.status.memories,
-        storage=StorageStatus(capacity=capacity) if capacity else None,
+        memories=_memories(tenant.status.memories, observed.reading),
+        storage=_volume(tenant.status.storage, _capacity(observed.children.get(VOLUME_CLAIM)), observed.reading),
         conditions=conditions(tenant, verdicts, now),
     )
+
+
+def _memories(shown: MemoryCounts | None, reading: Reading | None) -> MemoryCounts | None:
+    if reading is None:
+        return shown
+    if shown is None or _moved(shown.active, reading.active) or _moved(shown.faded, reading.faded):
+        return MemoryCounts(active=reading.active, faded=reading.faded)
+    return shown
+
+
+def _volume(shown: StorageStatus | None, capacity: str | None, reading: Reading | None) -> StorageStatus | None:
+    if capacity is None:
+        return None
+    used = shown.used_bytes if shown is not None else None
+    if reading is not None and _moved(used, reading.used_bytes):
+        used = reading.used_bytes
+    return StorageStatus(capacity=capacity, used_bytes=used)
+
+
+def _moved(shown: int | None, read: int) -> bool:
+    """Whether a figure is worth a write: it is new, or another by over 5 %."""
+    return shown is None or abs(read - shown) * 20 > shown
 
 
 def conditions(tenant: Tenant, verdicts: Mapping[ConditionType, Verdict], now: datetime.datetime) -> list[Condition]:
@@ -177,8 +216,19 @@ def _available(tenant: Tenant, observed: Observed) -> Verdict:
     status = (observed.children.get(DEPLOYMENT) or {}).get("status") or {}
     if status.get("readyReplicas", 0) >= 1:
         return Verdict(True, Reason.POD_READY, "The tenant answers requests.")
-    state = pod_state(observed.pods, tenant)
+    state = _refused_pod(observed, status) or pod_state(observed.pods, tenant)
     return Verdict(False, state.reason, state.message)
+
+
+def _refused_pod(observed: Observed, status: Manifest) -> Problem | None:
+    """Why the API server takes no pod (a quota, a policy), where there is none."""
+    if observed.pods:
+        return None
+    told = {condition["type"]: condition for condition in status.get("conditions") or []}
+    failure = told.get("ReplicaFailure")
+    if failure is None or failure["status"] != "True":
+        return None
+    return Problem(Reason.REFUSED, f"The API server refuses the pod: {failure.get('message', 'no reason is given')}")
 
 
 def _stalled(refusals: tuple[Problem, ...], access: Verdict) -> Verdict:

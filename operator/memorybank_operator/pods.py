@@ -49,10 +49,17 @@ def _container(status: Manifest, pod: Manifest, tenant: Tenant) -> Problem | Non
             message = f"The container cannot be made: {state['waiting'].get('message', waiting)}. {describe}"
             return Problem(Reason.CONTAINER_CONFIG_INVALID, message)
         if waiting == "CrashLoopBackOff" or (ended is not None and not container.get("ready")):
-            return Problem(Reason.CRASH_LOOP, f"The container ends again and again: {_last_words(ended)}")
+            return Problem(Reason.CRASH_LOOP, f"The container ended and is started again: {_remedy(ended, tenant)}")
         if "running" in state and container.get("started") and not container.get("ready"):
             return Problem(Reason.POD_NOT_READY, f"The pod runs and is not ready: {describe}")
     return None
+
+
+def _remedy(ended: Manifest | None, tenant: Tenant) -> str:
+    if ended is not None and ended.get("reason") == "OOMKilled":
+        return "it needed more memory than spec.resources.limits.memory allows: raise that."
+    namespace, name = tenant.metadata.namespace, tenant.metadata.name
+    return f"{_last_words(ended)}. kubectl logs --previous -n {namespace} -l memorybank.dev/tenant={name}"
 
 
 def _last_words(ended: Manifest | None) -> str:

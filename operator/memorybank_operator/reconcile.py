@@ -7,7 +7,7 @@ import datetime
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -19,7 +19,7 @@ from memorybank_operator.api.names import (
     DESIRED_ANNOTATION,
     KIND,
 )
-from memorybank_operator.api.status import Problem, Reason, TenantStatus
+from memorybank_operator.api.status import Phase, Problem, Reason, TenantStatus
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.cluster import Cluster, Conflict, NamespaceTerminating, NotFound, Refused
 from memorybank_operator.compare import differs
@@ -30,7 +30,7 @@ from memorybank_operator.desired.secrets import shown_secret
 from memorybank_operator.events import tell
 from memorybank_operator.keys import Keyring
 from memorybank_operator.kinds import CHILDREN, HTTP_ROUTE, POD, TENANT, VOLUME_CLAIM, Kind
-from memorybank_operator.observe import Observed, observe
+from memorybank_operator.observe import Observed, Reading, observe
 from memorybank_operator.seen import Seen, TenantKey, asked
 from memorybank_operator.settings import Settings
 
@@ -53,6 +53,7 @@ class Reconciler:
         self, cluster: Cluster, seen: Seen, settings: Settings, clock: Callable[[], datetime.datetime] = now
     ) -> None:
         self.served: frozenset[Kind] = frozenset()
+        self.readings: Mapping[TenantKey, Reading] = {}
         self._cluster = cluster
         self._seen = seen
         self._settings = settings
@@ -60,6 +61,9 @@ class Reconciler:
         self._keyrings: dict[TenantKey, Keyring] = {}
         self._stale: set[TenantKey] = set()
         self._deleted: dict[TenantKey, Manifest] = {}
+        self._phases: dict[TenantKey, str] = {}
+        for phase in Phase:
+            metrics.TENANTS.labels(phase=phase).set(0)
 
     def forget_keys(self, key: TenantKey) -> None:
         """Read the tenant's Secrets again at its next reconcile: its spec changed, or it is time to."""
@@ -83,7 +87,18 @@ class Reconciler:
         finally:
             metrics.RECONCILE_SECONDS.observe(time.perf_counter() - began)
             metrics.RECONCILES.labels(result=result).inc()
+            self._count_phase(key)
         return again
+
+    def _count_phase(self, key: TenantKey) -> None:
+        """Counted here, as our own writes of a status come back as old news, which no event handler looks at."""
+        before = self._phases.pop(key, None)
+        if before is not None:
+            metrics.TENANTS.labels(phase=before).dec()
+        manifest = self._seen.tenant(key)
+        if manifest is not None:
+            phase = self._phases[key] = manifest.get("status", {}).get("phase", Phase.PENDING)
+            metrics.TENANTS.labels(phase=phase).inc()
 
     async def _reconcile(self, key: TenantKey) -> float | None:
         manifest = self._seen.tenant(key)
@@ -225,8 +240,8 @@ class Reconciler:
             patch = {"metadata": {"annotations": {ACCESS_ANNOTATION: keyring.access_digest}}}
             try:
                 self._seen.put(POD, await self._cluster.merge(POD, key.namespace, metadata["name"], patch))
-            except NotFound:
-                continue
+            except (NotFound, Refused):
+                continue  # gone; or not to be touched, and then the kubelet looks by itself within a minute or so
 
     async def _report(
         self,
@@ -251,6 +266,7 @@ class Reconciler:
             key_secret=shown_secret(tenant),
             image=context.image,
             default_image=tenant.status.default_image or self._settings.image,
+            reading=self.readings.get(key),
         )
         status = observe(tenant, observed, self._clock())
         if status == tenant.status:

@@ -28,13 +28,14 @@ class Job:
     interval_hours: float
     work: Callable[[], Awaitable[str]]
     """Returns a sentence about what it did."""
-    first_due: float
+    since: float
+    """When it was first known; its first run is an interval later."""
     last_run: float | None = None
     last_result: str | None = None
 
     @property
     def next_run(self) -> float:
-        return self.first_due if self.last_run is None else self.last_run + self.interval_hours * SECONDS_PER_HOUR
+        return (self.since if self.last_run is None else self.last_run) + self.interval_hours * SECONDS_PER_HOUR
 
     @property
     def trigger(self) -> str:
@@ -55,11 +56,15 @@ class Scheduler:
         )
 
     async def load(self) -> None:
-        """Takes up when each job ran last."""
+        """Takes up when each job ran last, or was first known: restarts do not put off its first run either."""
         for job in self.jobs:
             if (note := await self._bank.note(f"job_{job.id}")) is not None:
                 recorded = json.loads(note)
                 job.last_run, job.last_result = recorded["last_run"], recorded["last_result"]
+            elif (since := await self._bank.note(f"job_{job.id}_since")) is not None:
+                job.since = float(since)
+            else:
+                await self._bank.note_down({f"job_{job.id}_since": repr(job.since)})
 
     async def run_for_ever(self) -> None:
         """Until it is cancelled."""
@@ -107,5 +112,4 @@ class Scheduler:
         return f"{result.faded} faded, {result.purged} purged"
 
     def _job(self, job_id: str, name: str, interval_hours: float, work: Callable[[], Awaitable[str]]) -> Job:
-        first_due = self._bank.now() + interval_hours * SECONDS_PER_HOUR
-        return Job(job_id, name, interval_hours, work, first_due)
+        return Job(job_id, name, interval_hours, work, self._bank.now())

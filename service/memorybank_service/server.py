@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
 import socket
@@ -32,7 +33,7 @@ class Server(uvicorn.Server):
 
 
 def listen(host: str, port: int, variable: str) -> socket.socket:
-    """Raises SettingsError naming `variable` if the address cannot be had."""
+    """Raises SettingsError naming HOST or `variable`, whichever cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is given because asyncio asks for it: else it leaves Nagle's algorithm on, and an answer whose body
     # follows its head waits 40 ms for the client's acknowledgement.
@@ -43,9 +44,10 @@ def listen(host: str, port: int, variable: str) -> socket.socket:
         listener.listen(1024)
     except OSError as error:
         listener.close()
-        raise SettingsError(
-            variable, f"{host}:{port} cannot be listened on: {error.strerror}", "a free port of this machine"
-        ) from None
+        problem = f"{host}:{port} cannot be listened on: {error.strerror}"
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise SettingsError("HOST", problem, "an address of this machine") from None
+        raise SettingsError(variable, problem, "a free port of this machine") from None
     return listener
 
 
@@ -62,9 +64,9 @@ async def serve(settings: Settings, tenant: Tenant, keys: KeyRing, metrics: Metr
     serving = [asyncio.create_task(server.serve([listener])) for server, listener in zip(servers, sockets, strict=True)]
     port, metrics_port = (listener.getsockname()[1] for listener in sockets)
     log.info("listening", extra={"host": settings.host, "port": port, "metrics_port": metrics_port})
-    background = [asyncio.create_task(keys.follow()), asyncio.create_task(_live(tenant))]
+    background = [asyncio.create_task(_live(tenant)), asyncio.create_task(keys.follow())]
     asked = asyncio.create_task(ended.wait())
-    done, _ = await asyncio.wait([asked, *background[1:], *serving], return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait([asked, *background, *serving], return_when=asyncio.FIRST_COMPLETED)
     status = 0 if asked in done else 1
 
     log.info("stopping")
@@ -75,10 +77,11 @@ async def serve(settings: Settings, tenant: Tenant, keys: KeyRing, metrics: Metr
     for task in [asked, *background]:
         task.cancel()
     results = await asyncio.gather(*background, return_exceptions=True)
-    await tenant.close()
+    results += await asyncio.gather(tenant.close(), return_exceptions=True)
     for error in results:
         if isinstance(error, StoreError):
             log.error(str(error))
+            status = 1
         elif isinstance(error, Exception):
             raise error
     log.info("stopped")

@@ -31,6 +31,8 @@ class Tenant:
         self._model, self._metrics, self._clock = model, metrics, clock
         self._lock = DirectoryLock(settings.data_directory)
         self._stop = Event()
+        self._opening: asyncio.Task[bool] | None = None
+        self._opened: MemoryBank | None = None  # to be closed, though it may not be ready
         self._bank: MemoryBank | None = None
         self._scheduler: Scheduler | None = None
 
@@ -51,12 +53,22 @@ class Tenant:
         return self._scheduler
 
     async def open(self) -> bool:
-        """Waits for the directory and opens it; False if it was stopped before. Raises StoreError."""
+        """Waits for the directory and opens it; False if it was stopped before. Raises StoreError.
+
+        Cancelling it does not tear the opening off half-way, with threads and files that nobody would close: `close`
+        waits for it.
+        """
+        self._opening = asyncio.create_task(self._open())
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> bool:
         if not await asyncio.to_thread(self._lock.acquire, self._stop):
             return False
         started = time.perf_counter()
         embedder, store = await asyncio.to_thread(self._open_blocking)
-        bank = MemoryBank(store, embedder, self.settings.forgetting, self._clock, self._metrics.search_stage)
+        bank = self._opened = MemoryBank(
+            store, embedder, self.settings.forgetting, self._clock, self._metrics.search_stage
+        )
         await bank.open()
         self._scheduler = Scheduler(bank, self.settings, self._metrics.job_ended)
         await self._scheduler.load()
@@ -72,10 +84,14 @@ class Tenant:
     async def close(self) -> None:
         """Writes out what is under way and lets go of the directory."""
         self._stop.set()
-        bank, self._bank = self._bank, None
-        if bank is not None:
-            await bank.close()
-        self._lock.release()
+        if self._opening is not None:
+            await asyncio.gather(self._opening, return_exceptions=True)  # `open` has raised it
+        self._bank = None
+        try:
+            if self._opened is not None:
+                await self._opened.close()
+        finally:
+            self._lock.release()
 
     def _open_blocking(self) -> tuple[Embedder, SqliteStore]:
         from memorybank_service.embedding.local import LocalEmbedder

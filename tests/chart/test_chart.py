@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,23 @@ def test_without_multi_tenant_the_release_is_the_one_tenant(helm: Helm) -> None:
     found = tenants(helm.render("--set=multiTenant.enabled=false", "--set=ingress.hosts[0].host=mb.example.com"))
 
     assert found["memorybank"]["spec"]["hostname"] == "mb.example.com"
+
+
+def test_who_may_read_metrics_is_a_value(helm: Helm) -> None:
+    manifests = helm.render("--set=monitoring.namespaceSelector.matchLabels.team=watchers")
+
+    (deployment,) = [each for each in manifests if each["kind"] == "Deployment"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    variables = {each["name"]: each.get("value", "") for each in container["env"]}
+    assert json.loads(variables["MONITORING_NAMESPACE_SELECTOR"])["matchLabels"]["team"] == "watchers"
+
+
+def test_a_value_that_looks_like_a_number_stays_a_text(helm: Helm) -> None:
+    options = "--set-string=tenants[0].id=c,tenants[0].namespace=42,tenants[0].persistence.size=1073741824"
+    (tenant,) = [each for each in helm.render(options) if each["kind"] == "MemoryBankTenant"]
+
+    assert tenant["metadata"]["namespace"] == "42"
+    assert tenant["spec"]["storage"]["size"] == "1073741824"
 
 
 def test_with_watch_namespaces_the_operator_has_no_rights_elsewhere(helm: Helm) -> None:

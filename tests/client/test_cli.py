@@ -67,3 +67,24 @@ def test_a_missing_key_file_is_one_line_and_status_2() -> None:
 
     assert missing.returncode == 2
     assert missing.stderr == "memorybank: --api-key-file /nowhere/key: No such file or directory\n"
+
+
+def test_an_empty_user_is_refused_and_never_means_everyone_s_memories(service: Service) -> None:
+    where = {"MEMORYBANK_URL": service.url, "MEMORYBANK_API_KEY": service.key}
+    memorybank("store", "Eve repairs clocks", "--user", "eve", **where)
+
+    for command in (["search", "clocks", "--user", ""], ["store", "clocks", "--user", ""]):
+        refused = memorybank(*command, **where)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "user_id must be a text" in refused.stderr
+
+
+def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(tmp_path: Path) -> None:
+    for key in ("mb_first\nmb_second", "mb_sécond"):
+        refused = memorybank("stats", MEMORYBANK_API_KEY=key)
+        assert refused.returncode == 2
+        assert len(refused.stderr.splitlines()) == 1
+        assert "mb_" not in refused.stderr
+    binary = tmp_path / "key"
+    binary.write_bytes(b"\xff\xfe")
+    assert memorybank("--api-key-file", str(binary), "stats").returncode == 2

@@ -104,3 +104,20 @@ def test_a_localhost_name_reaches_this_machine_under_that_name() -> None:
     assert [str(request.url) for request in seen] == ["http://127.0.0.1/health", "http://127.0.0.1:8080/health"]
     assert seen[0].headers["Host"] == "customer1.memorybank.localhost"
     assert seen[1].headers["Host"] == "customer1.memorybank.localhost:8080"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        httpx.Response(200, headers={"Content-Type": "text/html"}, text="<html>Welcome to nginx!</html>"),
+        httpx.Response(200, headers={"Content-Type": "application/json"}, text="["),
+        httpx.Response(200, json=["something", "else"]),
+        httpx.Response(502, headers={"Content-Type": "application/json"}, text="upstream failed"),
+    ],
+)
+def test_what_is_no_answer_of_a_tenant_is_an_api_error_that_names_the_address(page: httpx.Response) -> None:
+    with (
+        MemoryBankClient("http://tenant", transport=answering(page)) as bank,
+        pytest.raises(ApiError, match="http://tenant/health answered"),
+    ):
+        bank.health_check()

@@ -17,6 +17,8 @@ from memorybank_operator.kubeconfig import Connection
 Manifest = dict[str, Any]
 _names = itertools.count(1)
 SECONDS = 20
+COLLECTION_SECONDS = 60
+"""The garbage collector looks for new kinds of owners every 30 s, so for so long it may not know of ours."""
 
 
 class Answer(Exception):  # noqa: N818 (an answer that a test may expect)
@@ -84,11 +86,18 @@ class Kube:
     async def delete(self, kind: Kind, namespace: str, name: str) -> None:
         await self.call("DELETE", kind.path(namespace, name))
 
-    async def until(self, kind: Kind, namespace: str, name: str, holds: Callable[[Manifest | None], Any]) -> Manifest:
+    async def until(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        holds: Callable[[Manifest | None], Any],
+        seconds: float = SECONDS,
+    ) -> Manifest:
         """The object as soon as the condition holds for it; for None, which stands for its absence."""
         last: Manifest | None = None
         try:
-            async with asyncio.timeout(SECONDS), contextlib.aclosing(self._states(kind, namespace, name)) as states:
+            async with asyncio.timeout(seconds), contextlib.aclosing(self._states(kind, namespace, name)) as states:
                 async for last in states:
                     if holds(last):
                         return last or {}
@@ -97,7 +106,7 @@ class Kube:
         raise AssertionError(f"the watch on {kind.kind} {namespace}/{name} ended")
 
     async def until_gone(self, kind: Kind, namespace: str, name: str) -> None:
-        await self.until(kind, namespace, name, lambda found: found is None)
+        await self.until(kind, namespace, name, lambda found: found is None, COLLECTION_SECONDS)
 
     async def _states(self, kind: Kind, namespace: str, name: str) -> AsyncGenerator[Manifest | None, None]:
         selected = f"fieldSelector=metadata.name={name}"

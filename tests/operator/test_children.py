@@ -123,6 +123,7 @@ EDITS: list[tuple[Kind, str, Any]] = [
     (DEPLOYMENT, "/metadata/labels/memorybank.dev~1tenant", "another"),
     (SERVICE, "/spec/selector/memorybank.dev~1tenant", "another"),
     (SERVICE, "/spec/ports/0/targetPort", 9090),
+    (SERVICE, "/spec/ports", [{"name": "http", "port": 80}, {"name": "metrics", "port": 9090}]),
     (INGRESS, "/spec/rules/0/host", "another.example.com"),
     (NETWORK_POLICY, "/spec/ingress", [{}]),
     (NETWORK_POLICY, "/spec/podSelector/matchLabels/no", "pod"),

@@ -18,6 +18,10 @@ from memorybank_operator.seen import Seen, TenantKey
         ({"rules": [{"host": "a"}]}, {"rules": [{"host": "a", "default": True}]}),
         ({"rollingUpdate": None}, {}),
         ({"emptyDir": {}}, {"emptyDir": {}}),
+        (
+            {"containers": [{"name": "a", "ports": [{"containerPort": 1, "protocol": "TCP"}]}]},
+            {"containers": [{"name": "a", "ports": [{"containerPort": n, "protocol": "TCP"} for n in (2, 1)]}]},
+        ),
     ],
 )
 def test_what_others_add_is_no_difference(desired: dict[str, Any], actual: dict[str, Any]) -> None:
@@ -83,3 +87,10 @@ def test_a_child_that_changes_its_label_concerns_both_tenants() -> None:
     seen = Seen()
     seen.put(SERVICE, service(10))
     assert seen.put(SERVICE, service(11, "another")) == {TENANT, TenantKey("customers", "another")}
+
+
+def test_a_port_that_a_service_has_too_many_is_taken_out_by_a_patch() -> None:
+    desired, actual = {"spec": {"ports": [{"port": 80}]}}, {"spec": {"ports": [{"port": 80}, {"port": 81}]}}
+    assert differs(desired, actual) == ".spec.ports"
+    assert leftovers(desired, actual) == desired
+    assert leftovers(desired, desired) is None

@@ -95,7 +95,15 @@ def test_a_time_changes_with_the_status_alone() -> None:
                 "lastState": {"terminated": {"exitCode": 2, "message": "starting\nPORT is no number\n"}},
             },
             Reason.CRASH_LOOP,
-            "PORT is no number",
+            "PORT is no number. kubectl logs --previous -n customers -l memorybank.dev/tenant=customer1",
+        ),
+        (
+            {
+                "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
+            },
+            Reason.CRASH_LOOP,
+            "spec.resources.limits.memory allows: raise that",
         ),
         (
             {"state": {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "x" not found'}}},

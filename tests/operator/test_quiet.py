@@ -6,7 +6,7 @@ from typing import Any
 from prometheus_client import REGISTRY
 
 from memorybank_operator.handlers import Operator
-from memorybank_operator.kinds import DEPLOYMENT, OPTIONAL, SECRET, TENANT, WATCHED
+from memorybank_operator.kinds import DEPLOYMENT, OPTIONAL, SECRET, SERVICE, TENANT, WATCHED
 
 from .conftest import Start
 from .kube import Kube
@@ -121,3 +121,28 @@ async def test_a_change_that_happens_while_the_operator_is_away_is_made_up_for(
         found = await kube.until(DEPLOYMENT, namespace, "customer1", lambda found: found)
     variables = {one["name"]: one.get("value") for one in found["spec"]["template"]["spec"]["containers"][0]["env"]}
     assert variables["FORGETTING_THRESHOLD"] == "0.25"
+
+
+def counted(phase: str) -> float | None:
+    return REGISTRY.get_sample_value("memorybank_operator_tenants", {"phase": phase})
+
+
+async def test_tenants_are_counted_by_their_phase_also_after_a_restart(
+    kube: Kube, namespace: str, start: Start
+) -> None:
+    async with start() as operator:
+        await ready(kube, operator, namespace)
+        assert (counted("Ready"), counted("Provisioning"), counted("Pending")) == (1, 0, 0)
+    async with start() as operator:
+        await operator.queue.settled()
+        assert counted("Ready") == 1
+
+
+async def test_what_is_deleted_while_the_watches_begin_is_noticed(kube: Kube, namespace: str, start: Start) -> None:
+    async with start() as operator:
+        await ready(kube, operator, namespace)
+    async with start():
+        service = await kube.get(SERVICE, namespace, "customer1")
+        await kube.delete(SERVICE, namespace, "customer1")
+        uid = service["metadata"]["uid"]
+        await kube.until(SERVICE, namespace, "customer1", lambda found: found and found["metadata"]["uid"] != uid)

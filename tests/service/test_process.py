@@ -153,7 +153,8 @@ def test_a_key_that_is_revoked_in_a_mounted_secret_stops_working_within_two_seco
         ({"API_KEY": ""}, "API_KEY: there is neither a key nor an ACCESS_FILE"),
         ({"MEMORYBANK_MODEL_DIR": "/nowhere"}, "no embedding model in /nowhere (No such file or directory); make it"),
         ({"ACCESS_FILE": "/nowhere"}, "ACCESS_FILE: /nowhere cannot be read: No such file or directory"),
-        ({"HOST": "192.0.2.1"}, "PORT: 192.0.2.1:0 cannot be listened on: Cannot assign requested address"),
+        ({"HOST": "192.0.2.1"}, "HOST: 192.0.2.1:0 cannot be listened on: Cannot assign requested address; allowed: "),
+        ({"HOST": "x" * 64}, "HOST: xxxxx"),
     ],
 )
 def test_a_bad_setting_ends_the_start_with_one_line_and_status_two(
@@ -205,6 +206,8 @@ def test_logs_hold_neither_keys_nor_memories(tmp_path: Path) -> None:
         store(client, "the password is xylophone")
         client.post("/retrieve_memory", json={"query": "xylophone"})
         client.post("/store_memory", json={"content": ["xylophone"]})
+        unsayable = b'{"content": ["xylophone"], "metadata": NaN}'
+        client.post("/store_memory", content=unsayable, headers={"Content-Type": "application/json"})
         assert service.end() == 0
         text = service.log_file.read_text()
     assert KEY not in text

@@ -31,6 +31,17 @@ async def test_a_restart_does_not_put_off_what_is_due(
     assert restarted.jobs[1].next_run == clock() + 68 * 3600
 
 
+async def test_a_service_that_restarts_more_often_than_a_job_is_due_still_runs_it(
+    tenant: Tenant, settings: Settings, metrics: Metrics, clock: ManualClock
+) -> None:
+    for _ in range(3):
+        clock.advance(hours=8)
+        restarted = Scheduler(tenant.bank, settings, metrics.job_ended)
+        await restarted.load()
+    await restarted.run_due()
+    assert [job.last_run for job in restarted.jobs] == [clock(), None]
+
+
 async def test_a_run_asked_for_counts_as_the_last_run(tenant: Tenant, metrics: Metrics, clock: ManualClock) -> None:
     await tenant.bank.remember(Draft("x"))
     for _ in range(20 * 24):

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,6 +61,8 @@ def parse_access(text: bytes, default_limit: RateLimit) -> Access:
         document = json.loads(text)
     except ValueError as error:
         raise AccessFileError(f"it is not valid JSON ({error})") from None
+    except RecursionError:
+        raise AccessFileError("it is nested too deeply") from None
     if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
         raise AccessFileError("`keys` must be a list")
     keys = [_parse_key(entry, f"keys[{place}]") for place, entry in enumerate(document["keys"])]
@@ -78,7 +81,7 @@ def _parse_key(entry: Any, where: str) -> Key:
         decoded = b""
     if len(decoded) != hashlib.sha256().digest_size:
         raise AccessFileError(f"`{where}.sha256` must be 64 hexadecimal digits")
-    if not isinstance(scopes, list) or not SCOPES.issuperset(scopes):
+    if not isinstance(scopes, list) or not all(isinstance(scope, str) and scope in SCOPES for scope in scopes):
         raise AccessFileError(f"`{where}.scopes` must be a list of {', '.join(sorted(SCOPES))}")
     return Key(name, decoded, frozenset(scopes), _parse_time(entry.get("expiresAt"), where))
 
@@ -100,9 +103,9 @@ def _parse_limit(value: Any, default: RateLimit) -> RateLimit:
         return default
     try:
         limit = RateLimit(float(value["requestsPerSecond"]), int(value["burst"]))
-    except (TypeError, KeyError, ValueError):
+    except (TypeError, KeyError, ValueError, OverflowError):
         raise AccessFileError("`rateLimit` must have the numbers `requestsPerSecond` and `burst`") from None
-    if limit.requests_per_second < 0 or limit.burst < 1:
+    if not 0 <= limit.requests_per_second < math.inf or limit.burst < 1:
         raise AccessFileError("`rateLimit` must have `requestsPerSecond` of 0 or more and `burst` of 1 or more")
     return limit
 
@@ -132,10 +135,11 @@ class KeyRing:
         return self.access.find(presented, self._clock())
 
     async def follow(self) -> None:
-        """Takes up every change of the file, until it is cancelled."""
-        while self._file is not None:
+        """Takes up every change of the file, if there is one, until it is cancelled."""
+        while True:
             await asyncio.sleep(POLL_SECONDS)
-            await asyncio.to_thread(self.reload, self._file)
+            if self._file is not None:
+                await asyncio.to_thread(self.reload, self._file)
 
     def reload(self, file: Path) -> None:
         try:

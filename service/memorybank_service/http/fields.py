@@ -12,6 +12,7 @@ LONGEST_KEY = 128
 LONGEST_ID = 256
 DEEPEST_METADATA = 8
 MOST_RESULTS = 100
+MOST_WANTED = 64  # values of one list in a filter
 _INTEGERS = range(-(2**63), 2**63)
 
 
@@ -65,6 +66,8 @@ def _known_ids(metadata: dict[str, Any]) -> dict[str, Any]:
 
 def _filter_values(metadata: dict[str, Any]) -> dict[str, Any]:
     for name, value in metadata.items():
+        if isinstance(value, list) and len(value) > MOST_WANTED:
+            raise ValueError(f"{name} must be a list of at most {MOST_WANTED} values, not {len(value)}")
         for member in value if isinstance(value, list) else [value]:
             if isinstance(member, dict | list) or (isinstance(value, list) and member is None):
                 raise ValueError(f"{name} must be a text, a number, true, false, null or a list of such")

@@ -6,6 +6,7 @@ clients of those parse.
 
 import http
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -105,6 +106,8 @@ def _sentence(request: Request, error: HTTPException) -> str:
 def _invalid(errors: Sequence[Any]) -> Problem:
     if any(error["type"] == "json_invalid" for error in errors):
         return Problem(400, "malformed-request", "The body is not valid JSON.")
+    if any(error["loc"] == ("body",) and isinstance(error.get("input"), bytes) for error in errors):
+        return Problem(415, "not-json", "The body must be JSON, announced by `Content-Type: application/json`.")
     listed = [_describe(error) for error in errors]
     first = listed[0]
     return Problem(422, "invalid-request", f"{first['field']}: {first['message']}.", listed)
@@ -120,6 +123,8 @@ def _describe(error: Mapping[str, Any]) -> dict[str, object]:
     if error["type"] != "missing" and isinstance(value, str | int | float):
         # Half a surrogate pair cannot be sent back as it came.
         described["value"] = value[:_SHOWN].encode(errors="replace").decode() if isinstance(value, str) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        described["value"] = str(value)  # Python reads NaN and 1e999 from a body, and JSON has no way to say them
     return described
 
 

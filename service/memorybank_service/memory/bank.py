@@ -72,38 +72,53 @@ class MemoryBank:
         self._store, self._forgetting, self._clock, self._timed = store, forgetting, clock, timed
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="reader")
         self._embedders = ThreadPoolExecutor(2, thread_name_prefix="embedder")
-        self._closed = False
+        self._opened = self._closed = False
         self._alive_at, self._spans = clock(), list[tuple[float, float]]()
+        self._unrecorded: list[tuple[float, float]] = []  # pauses for which the volume had no room yet
 
     async def open(self) -> None:
         """Takes up where the last process ended; a long time without one becomes a pause."""
         self._spans = await self._read(self._store.pauses)
         alive_at = await self._read(self._store.note, _ALIVE)
         self._alive_at = float(alive_at) if alive_at is not None else self._clock()
+        self._opened = True
         await self.beat()
         wanted = json.dumps(asdict(self._forgetting), sort_keys=True)
         if await self._read(self._store.note, _SETTINGS) != wanted:
-            await self._note_down({_SETTINGS: wanted, _SETTINGS_SINCE: repr(self._clock())})
+            await self.note_down({_SETTINGS: wanted, _SETTINGS_SINCE: repr(self._clock())})
 
     async def close(self) -> None:
         """Finishes what is under way. Closing twice is closing once."""
         if self._closed:
             return
         self._closed = True
-        await self.beat()
-        await asyncio.to_thread(self._close)
+        try:
+            if self._opened:  # else it is not known since when it was paused, and a beat would end that pause
+                await self.beat()
+        finally:
+            await asyncio.to_thread(self._close)
 
     async def beat(self) -> None:
-        """Records that the service runs; to be called every minute or so."""
+        """Records that the service runs; to be called every minute or so.
+
+        On a full volume the service must still start, search and delete, so that alone is no reason to fail: the pause
+        counts at once, and is recorded before anything says that the service has been alive since.
+        """
         now = self._clock()
         if is_pause(self._alive_at, now):
             log.warning(
                 "the service was paused; nothing faded meanwhile", extra={"seconds": round(now - self._alive_at)}
             )
-            await asyncio.wrap_future(self._store.record_pause(self._alive_at, now))
             self._spans = [*self._spans, (self._alive_at, now)]
+            self._unrecorded.append((self._alive_at, now))
         self._alive_at = max(self._alive_at, now)
-        await self._note_down({_ALIVE: repr(self._alive_at)})
+        try:
+            while self._unrecorded:
+                await asyncio.wrap_future(self._store.record_pause(*self._unrecorded[0]))
+                del self._unrecorded[0]
+            await self.write_note(_ALIVE, repr(self._alive_at))
+        except StoreFullError as error:
+            log.error("that the service runs could not be recorded", extra={"error": str(error)})
 
     async def remember(self, draft: Draft) -> str:
         """Stores a memory; when this returns, it is on disk and every search finds it. Returns its id."""
@@ -169,15 +184,15 @@ class MemoryBank:
     async def write_note(self, name: str, value: str) -> None:
         await asyncio.wrap_future(self._store.write_notes({name: value}))
 
-    def now(self) -> float:
-        return self._clock()
-
-    async def _note_down(self, notes: Mapping[str, str]) -> None:
-        """On a full volume the service must still start, search and delete, so this alone is no reason to end."""
+    async def note_down(self, notes: Mapping[str, str]) -> None:
+        """As `write_note`, where a full volume is no reason to fail."""
         try:
             await asyncio.wrap_future(self._store.write_notes(notes))
         except StoreFullError as error:
             log.error("a note could not be written", extra={"error": str(error)})
+
+    def now(self) -> float:
+        return self._clock()
 
     def _search(self, user_id: str | None, query: Query) -> list[Recollection]:
         started = time.perf_counter()

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from memorybank_service.store import StoreError
 from memorybank_service.store.index_seal import seal_of
 
 log = logging.getLogger(__name__)
@@ -133,8 +134,14 @@ class ChromaIndex:
         except self._errors as error:
             log.error("the vector index is unusable and will be rebuilt", extra={"error": repr(error)})
             self._doubtful = True
-            self._stop.wait(RETRY_SECONDS)
-            self.call()
+            self._try_again_later()
+        except StoreError as error:
+            log.error("the vector index has to wait for the store", extra={"error": str(error)})
+            self._try_again_later()
+
+    def _try_again_later(self) -> None:
+        self._stop.wait(RETRY_SECONDS)
+        self.call()
 
     def _open(self) -> None:
         if self._collection is not None:
@@ -197,8 +204,12 @@ class ChromaIndex:
         except self._errors as error:
             log.warning("the vector index did not close well; it will be rebuilt", extra={"error": repr(error)})
             return
-        if not doubtful:
+        if doubtful:
+            return
+        try:
             self._source.record_seal(seal_of(self._directory))
+        except StoreError as error:
+            log.warning("the vector index could not be sealed; it will be rebuilt", extra={"error": str(error)})
 
     def _release(self) -> None:
         with self._lock:

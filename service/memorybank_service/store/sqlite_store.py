@@ -1,5 +1,7 @@
 """The store in files of its own: SQLite for the truth, Chroma for large scopes' vectors, one process."""
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -116,7 +118,13 @@ class SqliteStore:
         return truth.totals(self._readers.get())
 
     def size_bytes(self) -> int:
-        return sum(path.stat().st_size for path in self._path.parent.rglob("*") if path.is_file())
+        """Files come and go meanwhile: those that are gone count nothing."""
+        total = 0
+        for folder, _, names in os.walk(self._path.parent):
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    total += os.stat(os.path.join(folder, name)).st_size
+        return total
 
     def maintain(self) -> str:
         def check(transaction: Transaction) -> str:

@@ -62,7 +62,19 @@ def test_a_changed_file_changes_keys_and_rate(tmp_path: Path, clock: ManualClock
     assert keys.find("two") is not None
 
 
-@pytest.mark.parametrize("broken", ["", "{", '{"keys": 1}', '{"keys": [{"name": "x"}]}', None])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "",
+        "{",
+        "[" * 100_000,
+        '{"keys": 1}',
+        '{"keys": [{"name": "x"}]}',
+        '{"keys": [], "rateLimit": {"requestsPerSecond": NaN, "burst": 1}}',
+        '{"keys": [], "rateLimit": {"requestsPerSecond": 1, "burst": 1e999}}',
+        None,
+    ],
+)
 def test_a_broken_file_keeps_the_old_keys_and_is_reported_once(
     tmp_path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture, broken: str | None
 ) -> None:
@@ -96,6 +108,7 @@ def test_a_file_that_cannot_be_used_at_the_start_is_one_line(tmp_path: Path, clo
         ({"sha256": 5}, "keys[0].sha256"),
         ({"name": ""}, "keys[0].name"),
         ({"scopes": "read"}, "keys[0].scopes"),
+        ({"scopes": [["read"]]}, "keys[0].scopes"),
         ({"expiresAt": "tomorrow"}, "keys[0].expiresAt"),
         ({"expiresAt": "2030-01-01T00:00:00"}, "keys[0].expiresAt"),
     ],

@@ -128,6 +128,7 @@ async def test_the_forgetting_can_be_run_and_the_scheduler_knows(client: httpx.A
         ("/retrieve_memory", {"query": "a", "top_k": "3"}, "top_k", "valid integer"),
         ("/retrieve_memory", {"query": "a", "metadata": {"k": {"$gt": 1}}}, "metadata", "k must be a text"),
         ("/retrieve_memory", {"query": "a", "metadata": {"k": 2**63}}, "metadata", "at most 64 bits"),
+        ("/retrieve_memory", {"query": "a", "metadata": {"k": list(range(65))}}, "metadata", "at most 64 values"),
         ("/forget_memory", {"memory_id": "x" * 257}, "memory_id", "at most 256 characters"),
     ],
 )
@@ -153,6 +154,8 @@ async def test_bad_input_is_refused_with_its_field_and_what_is_allowed(
         (b"\xff", 400),
         (b'{"content": "\\ud800"}', 422),
         (b'{"content": "a", "metadata": {"k": NaN}}', 422),
+        (b'{"content": NaN}', 422),
+        (b'{"content": 1e999}', 422),
         (b'{"content": "a", "metadata": {"k": "\\ud800"}}', 422),
         (b"[" * 100_000, 400),
     ],
@@ -163,6 +166,19 @@ async def test_a_malformed_body_is_refused_and_not_an_accident(
     answer = await client.post("/store_memory", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == status, answer.text
     assert answer.json()["detail"].endswith(".")
+
+
+async def test_a_body_that_does_not_say_it_is_json_is_told_how_to(client: httpx.AsyncClient) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}  # what curl says unless told otherwise
+    answer = await client.post("/store_memory", content=b'{"content": "a"}', headers=form)
+    assert answer.status_code == 415
+    assert "`Content-Type: application/json`" in answer.json()["detail"]
+
+
+async def test_the_longest_filter_is_answered(client: httpx.AsyncClient) -> None:
+    await store(client, "tea", **{f"k{number}": list(range(64)) for number in range(30)})
+    wanted = {f"k{number}": list(range(64)) for number in range(30)}
+    assert len(await retrieve(client, "tea", metadata=wanted)) == 1
 
 
 async def test_odd_but_valid_texts_are_kept_to_the_letter(client: httpx.AsyncClient) -> None:

@@ -10,6 +10,7 @@ from memorybank_service.embedding.local import LocalEmbedder
 from memorybank_service.memory.bank import Draft, MemoryBank, Recollection
 from memorybank_service.settings import ForgettingSettings
 from memorybank_service.store.sqlite_store import SqliteStore
+from tests.service.full_volume import full_volume
 from tests.service.manual_clock import ManualClock
 
 OpenBank = Callable[..., Awaitable[MemoryBank]]
@@ -184,6 +185,24 @@ async def test_a_month_without_the_service_makes_nothing_fade(open_bank: OpenBan
     woken = await open_bank(purge_after_days=5)
     assert abs((await recall(woken, "Lisbon"))[0].hit.retention - before) < 1e-9
     assert (await woken.run_forgetting()).faded == 0
+
+
+async def test_a_pause_that_a_full_volume_cannot_record_counts_and_is_recorded_later(
+    open_bank: OpenBank, clock: ManualClock
+) -> None:
+    bank = await open_bank()
+    await bank.remember(Draft("Ada lives in Lisbon."))
+    await bank.beat()
+    with full_volume():
+        clock.advance(hours=24 * 365)
+        await bank.beat()
+        clock.advance(hours=0.5)
+        await bank.beat()
+        assert bank._store.pauses() == []
+        assert (await recall(bank, "Lisbon"))[0].hit.retention > 0.99
+    await bank.beat()
+    [(start, end)] = bank._store.pauses()
+    assert end - start == 24 * 365 * 3600
 
 
 async def test_a_suspended_machine_wakes_with_everything_remembered(open_bank: OpenBank, clock: ManualClock) -> None:

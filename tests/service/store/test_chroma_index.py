@@ -10,6 +10,7 @@ import pytest
 
 from memorybank_service.store import Vector, View, chroma_index
 from memorybank_service.store.sqlite_store import SqliteStore
+from tests.service.full_volume import full_volume
 from tests.service.store.test_sqlite_store import memory
 from tests.service.waiting import until
 
@@ -129,6 +130,18 @@ def test_an_index_that_is_lost_while_it_is_open_is_rebuilt(open_store: Open, tmp
     assert nearest(store.view(None), memory(9_000).vector) == MANY + 1
     until(lambda: (tmp_path / "chroma" / "chroma.sqlite3").exists() and pending(tmp_path) == 0)
     until(lambda: indexed(store, 77))
+
+
+def test_an_index_that_a_full_volume_stopped_goes_on_when_there_is_room(
+    open_store: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(chroma_index, "RETRY_SECONDS", 0.05)
+    store = open_store(exact_limit=LARGE)
+    store.add([memory(number) for number in range(200)]).result()
+    with full_volume():
+        assert nearest(store.view(None), memory(77).vector) == 78
+        until(lambda: "has to wait for the store" in caplog.text, seconds=10)
+    until(lambda: indexed(store, 77), seconds=20)
 
 
 def test_a_small_tenant_never_opens_it(open_store: Open, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
+import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -170,6 +172,26 @@ def test_a_full_volume_refuses_writes_and_keeps_what_is_there(open_store: Open) 
     assert [type(future.exception()) for future in futures] == [StoreFullError] * 2
     assert store.totals().memories == 1
     assert store.delete("m1").result()
+
+
+def test_the_size_can_be_taken_while_files_come_and_go(open_store: Open, tmp_path: Path) -> None:
+    store, done = open_store(), threading.Event()
+
+    def come_and_go() -> None:
+        folder = tmp_path / "chroma" / "segment"
+        while not done.is_set():
+            folder.mkdir(parents=True)
+            for number in range(20):
+                (folder / str(number)).touch()
+            shutil.rmtree(folder)
+
+    coming = threading.Thread(target=come_and_go)
+    coming.start()
+    try:
+        assert all(store.size_bytes() > 0 for _ in range(500))
+    finally:
+        done.set()
+        coming.join()
 
 
 def fill_up(store: SqliteStore) -> None:

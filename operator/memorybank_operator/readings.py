@@ -1,0 +1,119 @@
+"""What tenants count themselves, read from their pods' metrics: memories by state, and bytes used.
+
+Only for show: what cannot be read is read later, and nothing waits for it. Whether a figure is worth a write of the
+status is decided where the status is computed.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+from memorybank_operator.desired.workload import METRICS_PORT
+from memorybank_operator.kinds import POD
+from memorybank_operator.observe import Reading
+from memorybank_operator.seen import Seen, TenantKey
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 2.0
+"""How soon a tenant that has become available is noticed."""
+READ_SECONDS: Final = 300.0
+RETRY_SECONDS: Final = 30.0
+REQUEST_SECONDS: Final = 5.0
+AT_ONCE: Final = 8
+LARGEST_ANSWER: Final = 1 << 20
+"""Bytes. A pod that merely has a tenant's labels must not fill the operator's memory."""
+
+_WANTED: Final = ("memorybank_memories{", "memorybank_volume_used_bytes ")
+
+
+class Readings:
+    """The newest reading of each tenant."""
+
+    def __init__(self, seen: Seen, mark: Callable[[TenantKey], None]) -> None:
+        """`mark` has a tenant looked at whose reading has changed."""
+        self.newest: dict[TenantKey, Reading] = {}
+        self._seen = seen
+        self._mark = mark
+        self._due: dict[TenantKey, float] = {}
+
+    async def read_forever(self) -> None:
+        """Read each available tenant soon after it has become so, and every five minutes."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.read()
+
+    async def read(self) -> None:
+        """Read the tenants whose time has come."""
+        now = time.monotonic()
+        reachable = self._reachable()
+        for key in [key for key in self._due if key not in reachable]:
+            del self._due[key]
+            self.newest.pop(key, None)
+        due = [key for key in reachable if self._due.get(key, now) <= now]
+        if not due:
+            return
+        slots = asyncio.Semaphore(AT_ONCE)
+        timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            await asyncio.gather(*(self._read(session, slots, key, reachable[key]) for key in due))
+
+    def _reachable(self) -> dict[TenantKey, str]:
+        """The metrics' address of each tenant that has a ready pod."""
+        found = {}
+        for tenant in self._seen.tenants():
+            key = TenantKey(tenant["metadata"]["namespace"], tenant["metadata"]["name"])
+            for kind, pod in self._seen.children(key):
+                if kind is POD and (address := _address(pod)):
+                    found[key] = f"http://{address}:{METRICS_PORT}/metrics"
+        return found
+
+    async def _read(self, session: aiohttp.ClientSession, slots: asyncio.Semaphore, key: TenantKey, url: str) -> None:
+        async with slots:
+            try:
+                reading = parse(await _fetch(session, url))
+            except (aiohttp.ClientError, TimeoutError, UnicodeDecodeError) as error:
+                logger.debug("the metrics cannot be read: %s", error, extra={"tenant": str(key)})
+                reading = None
+        self._due[key] = time.monotonic() + (RETRY_SECONDS if reading is None else READ_SECONDS)
+        if reading is not None and reading != self.newest.get(key):
+            self.newest[key] = reading
+            self._mark(key)
+
+
+def parse(text: str) -> Reading | None:
+    """The figures in a metrics page; None if one is missing or is no number."""
+    lines = [line for line in text.splitlines() if line.startswith(_WANTED)]
+    found: dict[str, int] = {}
+    try:
+        for family in text_string_to_metric_families("\n".join(lines) + "\n"):
+            for sample in family.samples:
+                found[sample.labels.get("state", "used")] = int(sample.value)
+        return Reading(active=found["active"], faded=found["faded"], used_bytes=found["used"])
+    except (ValueError, OverflowError, KeyError):
+        return None
+
+
+async def _fetch(session: aiohttp.ClientSession, url: str) -> str:
+    async with session.get(url, allow_redirects=False, raise_for_status=True) as response:
+        content = bytearray()
+        async for part in response.content.iter_any():
+            content += part
+            if len(content) > LARGEST_ANSWER:
+                raise aiohttp.ClientPayloadError(f"the answer has over {LARGEST_ANSWER} bytes")
+        return content.decode()
+
+
+def _address(pod: dict[str, Any]) -> str | None:
+    """The pod's IP, as it stands in a URL; None while the pod is not ready."""
+    status = pod.get("status") or {}
+    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions") or [])
+    address = status.get("podIP")
+    if not ready or not address or "deletionTimestamp" in pod["metadata"]:
+        return None
+    return f"[{address}]" if ":" in address else str(address)
