@@ -34,7 +34,9 @@ def differs(desired: Any, actual: Any) -> str | None:
 
 
 def leftovers(desired: dict[str, Any], actual: dict[str, Any]) -> dict[str, Any] | None:
-    """A merge patch that takes out fields that must not be there (None in what is desired); None if there are none.
+    """A merge patch that takes out what must not be there; None if there is nothing of the kind.
+
+    That is a field which is None in what is desired, and a port that a Service has too many.
 
     Server-side apply cannot remove another manager's field, and may be refused because of it. The patch also sets the
     removed field's neighbours, which may only be valid without it.
