@@ -58,13 +58,13 @@ class Scheduler:
     async def load(self) -> None:
         """Takes up when each job ran last, or was first known: restarts do not put off its first run either."""
         for job in self.jobs:
-            if (note := await self._bank.note(f"job_{job.id}")) is not None:
+            if (note := await self._bank.footing.note(f"job_{job.id}")) is not None:
                 recorded = json.loads(note)
                 job.last_run, job.last_result = recorded["last_run"], recorded["last_result"]
-            elif (since := await self._bank.note(f"job_{job.id}_since")) is not None:
+            elif (since := await self._bank.footing.note(f"job_{job.id}_since")) is not None:
                 job.since = float(since)
             else:
-                await self._bank.note_down({f"job_{job.id}_since": repr(job.since)})
+                await self._bank.footing.note_down({f"job_{job.id}_since": repr(job.since)})
 
     async def run_for_ever(self) -> None:
         """Until it is cancelled."""
@@ -102,13 +102,13 @@ class Scheduler:
                 raise
             finally:
                 self._job_ended(job.id, succeeded)
-            await self._bank.write_note(
-                f"job_{job.id}", json.dumps({"last_run": job.last_run, "last_result": job.last_result})
+            await self._bank.footing.write_notes(
+                {f"job_{job.id}": json.dumps({"last_run": job.last_run, "last_result": job.last_result})}
             )
         log.info("a job ended", extra={"job": job.id, "result": job.last_result})
 
     async def _forget(self) -> str:
-        result = self._forgetting_result = await self._bank.run_forgetting()
+        result = self._forgetting_result = await self._bank.decay.run()
         return f"{result.faded} faded, {result.purged} purged"
 
     def _job(self, job_id: str, name: str, interval_hours: float, work: Callable[[], Awaitable[str]]) -> Job:

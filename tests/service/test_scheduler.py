@@ -1,4 +1,4 @@
-from memorybank_service.memory.bank import Draft
+from memorybank_service.memory.keeping import Draft
 from memorybank_service.metrics import Metrics
 from memorybank_service.scheduler import Scheduler
 from memorybank_service.settings import Settings
@@ -43,7 +43,7 @@ async def test_a_service_that_restarts_more_often_than_a_job_is_due_still_runs_i
 
 
 async def test_a_run_asked_for_counts_as_the_last_run(tenant: Tenant, metrics: Metrics, clock: ManualClock) -> None:
-    await tenant.bank.remember(Draft("x"))
+    await tenant.bank.memories.add([Draft("x")])
     for _ in range(20 * 24):
         clock.advance(hours=1)
         await tenant.bank.beat()

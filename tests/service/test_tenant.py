@@ -55,7 +55,7 @@ async def test_a_store_that_fails_while_it_opens_is_closed_again_and_its_pause_i
     change(database, "ALTER TABLE lost RENAME TO pause")
     again = Tenant(settings, model, metrics, clock)
     await again.open()
-    assert len(again.bank._store.pauses()) == 1
+    assert len(again.bank.footing.store.pauses()) == 1
     await again.close()
 
 

@@ -9,9 +9,11 @@ from memorybank_service.clock import rfc3339
 from memorybank_service.http.auth import require
 from memorybank_service.http.fields import MemoryId, Metadata, MetadataFilter, Text, TopK
 from memorybank_service.http.problems import Problem
-from memorybank_service.memory.bank import Draft, MemoryBank, Recollection
+from memorybank_service.memory.bank import MemoryBank
+from memorybank_service.memory.keeping import Draft
+from memorybank_service.memory.recalling import Recollection, Search
 from memorybank_service.scheduler import Job
-from memorybank_service.store import NO_USER, Memory
+from memorybank_service.store import NO_USER, Memory, Scope
 from memorybank_service.tenant import Tenant
 
 router = APIRouter(tags=["MemoryBank"])
@@ -113,7 +115,8 @@ async def store_memory(body: StoreRequest, bank: Bank) -> StoreAnswer:
         run_id=given.get("session_id"),
         metadata={name: value for name, value in given.items() if name not in _IDS},
     )
-    return StoreAnswer(memory_id=await bank.remember(draft))
+    [stored] = await bank.memories.add([draft])
+    return StoreAnswer(memory_id=stored.kept.memory.id)
 
 
 @router.post("/retrieve_memory", dependencies=[Depends(require("read"))])
@@ -121,21 +124,21 @@ async def retrieve_memory(body: RetrieveRequest, bank: Bank, background: Backgro
     """The best memories, of one user if `metadata.user_id` is given; recalled ones become stronger."""
     wanted = dict(body.metadata or {})
     user_id, run_id = wanted.pop("user_id", None), wanted.pop("session_id", None)
-    found = await bank.retrieve(body.query, user_id, body.top_k, wanted, run_id=run_id)
-    background.add_task(bank.record_recalls, found)
-    return RetrieveAnswer(memories=[_retrieved(recollection) for recollection in found])
+    found = await bank.recall.search(Search(body.query, Scope(user_id, run_id=run_id), body.top_k, wanted))
+    background.add_task(bank.recall.record_recalls, found.recollections)
+    return RetrieveAnswer(memories=[_retrieved(recollection) for recollection in found.recollections])
 
 
 @router.post("/forget_memory", dependencies=[Depends(require("write"))])
 async def forget_memory(body: ForgetRequest, bank: Bank) -> ForgetAnswer:
-    if not await bank.forget(body.memory_id):
+    if not await bank.memories.delete([body.memory_id]):
         raise Problem(404, "not-found", f"There is no memory {body.memory_id!r}.")
     return ForgetAnswer(memory_id=body.memory_id)
 
 
 @router.get("/memory_stats", dependencies=[Depends(require("read"))])
 async def memory_stats(request: Request, bank: Bank) -> StatsAnswer:
-    totals, census = await bank.totals(), await bank.census()
+    totals, census = await bank.totals(), await bank.decay.census()
     return StatsAnswer(
         tenant_id=_tenant(request).settings.tenant_id,
         total_memories=totals.memories,
@@ -145,7 +148,7 @@ async def memory_stats(request: Request, bank: Bank) -> StatsAnswer:
         avg_importance=totals.average_importance,
         oldest_memory=_time(totals.oldest),
         newest_memory=_time(totals.newest),
-        embedding_provider=bank.embedder.name.partition("/")[0],
+        embedding_provider=bank.footing.embedder.name.partition("/")[0],
         store_bytes=await bank.size_bytes(),
     )
 

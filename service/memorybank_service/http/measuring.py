@@ -63,8 +63,8 @@ class MetricsApp:
 
     async def _read_gauges(self) -> None:
         bank, metrics = self._tenant.bank, self._metrics
-        census = await bank.census()
-        for state in ("active", "faded", "expired"):
+        census = await bank.decay.census()
+        for state in ("active", "faded", "expired", "superseded"):
             metrics.memories.labels(state).set(getattr(census, state))
         metrics.store_bytes.set(await bank.size_bytes())
         volume = await asyncio.to_thread(shutil.disk_usage, self._tenant.settings.data_directory)

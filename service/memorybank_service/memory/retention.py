@@ -6,15 +6,18 @@ stored, so how often the forgetting runs cannot change it.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from memorybank_service.clock import SECONDS_PER_HOUR
 from memorybank_service.memory.pauses import Pauses
-from memorybank_service.store import Roster
+from memorybank_service.store import Memory, Roster
 
 Floats = NDArray[np.float64]
+
+MemoryState = Literal["active", "faded", "expired", "superseded"]
 
 
 def retention(elapsed_seconds: ArrayLike, strength: ArrayLike, time_scale_hours: float) -> Floats:
@@ -34,22 +37,45 @@ class Standing:
     retention: Floats
     faded: NDArray[np.bool_]
     expired: NDArray[np.bool_]
+    superseded: NDArray[np.bool_]
     alive: NDArray[np.bool_]
+
+    def among(self, states: frozenset[MemoryState]) -> NDArray[np.bool_]:
+        """Those in one of these states."""
+        chosen = np.zeros(len(self.alive), np.bool_)
+        for state in states:
+            chosen |= getattr(self, state)
+        return chosen
 
     @property
     def active(self) -> NDArray[np.bool_]:
-        """What a search may find."""
-        return self.alive & ~self.faded & ~self.expired
+        """What a search finds unless it asks for more. Each memory is in one state, and this is the first of them."""
+        return self.alive & ~self.faded & ~self.expired & ~self.superseded
 
 
 def standing(roster: Roster, now: float, pauses: Pauses, time_scale_hours: float, threshold: float) -> Standing:
     """Retention falls while the service runs; the pinned never fade, whatever their retention."""
     elapsed = now - roster.anchor - pauses.between(roster.anchor, now)
     kept = retention(elapsed, 1 + roster.recalls, time_scale_hours)
-    expired = roster.expires_at <= now
+    superseded = roster.alive & roster.superseded
+    expired = roster.alive & ~superseded & (roster.expires_at <= now)
     return Standing(
         retention=kept,
-        faded=roster.alive & ~expired & ~roster.pinned & (kept < threshold),
-        expired=roster.alive & expired,
+        faded=roster.alive & ~expired & ~superseded & ~roster.pinned & (kept < threshold),
+        expired=expired,
+        superseded=superseded,
         alive=roster.alive.copy(),
     )
+
+
+def state_of(
+    memory: Memory, now: float, pauses: Pauses, time_scale_hours: float, threshold: float
+) -> tuple[MemoryState, float]:
+    """What `standing` says of one memory: its state and its retention."""
+    elapsed = now - memory.anchor - float(pauses.between(memory.anchor, now))
+    kept = float(retention(elapsed, 1 + memory.recalls, time_scale_hours))
+    if memory.superseded_by is not None:
+        return "superseded", kept
+    if memory.expires_at is not None and memory.expires_at <= now:
+        return "expired", kept
+    return ("faded" if kept < threshold and not memory.pinned else "active"), kept

@@ -2,23 +2,75 @@
 
 `MemoryStore` is all that the layers above know. Its methods block, so they are called off the event loop; writes
 give a future that is done once the write is on disk and every later search sees it.
+
+StoreError
+  StoreFullError     no room for a write
+  ConflictError      a write contradicts what is there
 """
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memorybank_service.store.records import (
+    NO_USER,
+    NOTHING_ALONG,
+    WHOLE_TENANT,
+    Added,
+    Along,
+    Amendment,
+    Event,
+    Job,
+    JobEnd,
+    JobState,
+    KeptReply,
+    Memory,
+    NewJob,
+    NewMemory,
+    Receipt,
+    Scope,
+    Vector,
+)
+
+__all__ = [
+    "MemoryStore",
+    "View",
+    "Roster",
+    "Postings",
+    "Positions",
+    "Floats",
+    "Vector",
+    "FilterValue",
+    "Scope",
+    "NO_USER",
+    "WHOLE_TENANT",
+    "Memory",
+    "NewMemory",
+    "Added",
+    "Amendment",
+    "Along",
+    "NOTHING_ALONG",
+    "Event",
+    "Receipt",
+    "KeptReply",
+    "Job",
+    "JobEnd",
+    "JobState",
+    "NewJob",
+    "FadedMemory",
+    "Totals",
+    "StoreError",
+    "StoreFullError",
+    "ConflictError",
+]
+
 Positions = NDArray[np.intp]
 """Places in a roster, ascending."""
 Floats = NDArray[np.float64]
-Vector = NDArray[np.float32]
-
-NO_USER = ""
-"""The user of memories that were stored without one."""
 
 FilterValue = str | int | float | bool | None | list[str | int | float | bool]
 
@@ -31,44 +83,8 @@ class StoreFullError(StoreError):
     """The volume has no room for this write; nothing of it was kept."""
 
 
-@dataclass(frozen=True)
-class NewMemory:
-    id: str
-    content: str
-    created_at: float
-    """When it was said; all times are seconds since 1970, UTC."""
-    stored_at: float
-    user_id: str = NO_USER
-    agent_id: str | None = None
-    run_id: str | None = None
-    speaker: str | None = None
-    metadata: Mapping[str, object] = field(default_factory=dict)
-    vector: Vector | None = None
-
-
-@dataclass(frozen=True)
-class Memory:
-    seq: int
-    """The store's own number, ascending in the order of arrival and never used twice."""
-    id: str
-    content: str
-    user_id: str
-    agent_id: str | None
-    run_id: str | None
-    speaker: str | None
-    created_at: float
-    stored_at: float
-    updated_at: float
-    metadata: dict[str, object]
-    importance: float
-    recalls: int
-    anchor: float
-    """From when its retention falls: its arrival, or its last counted recall or restore."""
-    recalled_at: float | None
-    pinned: bool
-    expires_at: float | None
-    faded_at: float | None
-    """When a forgetting run recorded it as faded."""
+class ConflictError(StoreError):
+    """The write contradicts what is there; nothing of it was kept."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +98,8 @@ class Roster:
     expires_at: Floats
     """Infinity: never."""
     words: NDArray[np.int32]
+    superseded: NDArray[np.bool_]
+    """Another fact has taken its place."""
     alive: NDArray[np.bool_]
     """False once it is deleted."""
 
@@ -139,17 +157,51 @@ class View(Protocol):
 
 
 class MemoryStore(Protocol):
-    def add(self, memories: Sequence[NewMemory]) -> Future[None]: ...
+    # Memories
 
-    def delete(self, memory_id: str) -> Future[bool]:
-        """Whether there was one."""
+    def add(self, memories: Sequence[NewMemory], along: Along = NOTHING_ALONG) -> Future[list[Added]]:
+        """All of them or none; ConflictError where an id belongs to another memory."""
+        ...
+
+    def amend(
+        self, memory_id: str, amendment: Amendment, now: float, along: Along = NOTHING_ALONG
+    ) -> Future[Memory | None]:
+        """The memory as it is then; None if there is none."""
+        ...
+
+    def restore(self, memory_id: str, now: float, along: Along = NOTHING_ALONG) -> Future[Memory | None]:
+        """As fresh as on the day it arrived, out of whatever kept it from being found."""
+        ...
+
+    def delete(self, memory_ids: Sequence[str], now: float, along: Along = NOTHING_ALONG) -> Future[int]:
+        """With all that was made of them alone; how many of the ids there were."""
         ...
 
     def fetch(self, seqs: Sequence[int]) -> dict[int, Memory]: ...
 
+    def find(self, memory_id: str) -> Memory | None: ...
+
+    def sources(self, seq: int) -> list[str]:
+        """The ids of the memories that a fact was made of."""
+        ...
+
+    def history(self, memory_id: str) -> list[Event]:
+        """What happened to it since it arrived, also once it is deleted."""
+        ...
+
+    def tombstones(self, user_id: str) -> set[bytes]:
+        """Digests (`tombstones.digest_of`) of the user's facts that somebody deleted."""
+        ...
+
     def view(self, user_id: str | None) -> View:
         """The memories of a user; None: of the whole tenant."""
         ...
+
+    def users(self) -> list[tuple[str, int]]:
+        """Every user with the number of memories; `NO_USER` is not one."""
+        ...
+
+    # Forgetting
 
     def record_recalls(self, seqs: Sequence[int], now: float, not_since: float) -> Future[int]:
         """Counts a recall for those that had none after `not_since`; how many did."""
@@ -165,6 +217,56 @@ class MemoryStore(Protocol):
         The result is how many were purged.
         """
         ...
+
+    # Vectors that come later than the words
+
+    @property
+    def space(self) -> str:
+        """The name of what made the vectors: those of two names are never compared."""
+        ...
+
+    def pending_embeddings(self, limit: int) -> list[Memory]: ...
+
+    def set_vectors(self, vectors: Mapping[int, tuple[float, Vector]], space: str) -> Future[int]:
+        """By number, each with the `updated_at` of the words it was made of: what changed since is left waiting.
+
+        Nothing is written where `space` is not the store's. How many were written.
+        """
+        ...
+
+    # Idempotency
+
+    def reply(self, key_name: str, route: str, idempotency_key: str, now: float) -> KeptReply | None: ...
+
+    # Work that waits
+
+    def enqueue(self, job: NewJob, now: float, along: Along = NOTHING_ALONG) -> Future[str]:
+        """The job's id, or that of the one of its key that waits already."""
+        ...
+
+    def take_job(self, now: float, kinds: frozenset[str]) -> Future[Job | None]: ...
+
+    def end_job(self, ended: JobEnd, now: float) -> Future[None]: ...
+
+    def put_off_job(self, job_id: str, due: float, error: str, now: float) -> Future[None]: ...
+
+    def give_up_job(self, job_id: str, error: str, now: float) -> Future[None]: ...
+
+    def note_progress(self, job_id: str, progress: Mapping[str, object], now: float) -> Future[None]: ...
+
+    def cancel_job(self, job_id: str, now: float) -> Future[bool]: ...
+
+    def retry_job(self, job_id: str, now: float) -> Future[bool]: ...
+
+    def job(self, job_id: str) -> Job | None: ...
+
+    def jobs(self, state: JobState | None = None, kind: str | None = None, limit: int = 100) -> list[Job]: ...
+
+    def tokens_used(self, now: float) -> int:
+        """Of a language model, on this UTC day so far."""
+        ...
+
+    # The store itself
 
     def note(self, name: str) -> str | None:
         """A small fact that outlives a restart."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from memorybank_service.store import truth
+from memorybank_service.store import notes
 from memorybank_service.store.chroma_index import PendingEntry
 from memorybank_service.store.readers import Readers
 from memorybank_service.store.rosters import decode
@@ -53,4 +53,4 @@ class TruthAsSource:
         return "" if row is None else str(row[0])
 
     def record_seal(self, seal: str) -> None:
-        self._writer.submit(lambda transaction: truth.write_notes(transaction.connection, {SEAL: seal})).result()
+        self._writer.submit(lambda transaction: notes.write(transaction.connection, {SEAL: seal})).result()

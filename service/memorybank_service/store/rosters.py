@@ -24,13 +24,16 @@ _ROW = np.dtype(
         ("recalls", np.int32),
         ("words", np.int32),
         ("pinned", np.bool_),
+        ("superseded", np.bool_),
         ("alive", np.bool_),
     ]
 )
 _QUERY = """
-SELECT m.seq, m.anchor, ifnull(m.expires_at, 9e999), m.recalls, m.words, m.pinned, 1, v.vector
-FROM memory m LEFT JOIN vector v ON v.seq = m.seq WHERE {scope} m.seq > :after ORDER BY m.seq
+SELECT m.seq, m.anchor, ifnull(m.expires_at, 9e999), m.recalls, m.words, m.pinned, m.superseded_by IS NOT NULL, 1,
+    v.vector
+FROM memory m LEFT JOIN vector v ON v.seq = m.seq WHERE {condition} ORDER BY m.seq
 """
+_ONE = _QUERY.format(condition="m.seq = :seq")
 
 Matrix = NDArray[np.float32]
 
@@ -56,12 +59,15 @@ class ResidentRoster:
         self._vectors: Matrix | None = np.zeros((0, dimension), np.float32)
         self._length = 0
         self._complete = False
+        self._stale: set[int] = set()
 
     def snapshot(self, connection: sqlite3.Connection) -> tuple[Roster, Matrix | None]:
         """As it stands now; the matrix is None where the scope is too large for one."""
         with self._lock:
             if not self._complete:
                 self._read_on(connection)
+            if self._stale:
+                self._read_again(connection)
             rows = self._rows[: self._length]
             vectors = None if self._vectors is None else self._vectors[: self._length]
         roster = Roster(
@@ -71,6 +77,7 @@ class ResidentRoster:
             pinned=rows["pinned"],
             expires_at=rows["expires_at"],
             words=rows["words"],
+            superseded=rows["superseded"],
             alive=rows["alive"],
         )
         return roster, vectors
@@ -84,6 +91,10 @@ class ResidentRoster:
             if (place := self._place(seq)) is not None:
                 self._rows["recalls"][place] = recalls
                 self._rows["anchor"][place] = anchor
+
+    def changed(self, seq: int) -> None:
+        with self._lock:
+            self._stale.add(seq)
 
     def removed(self, seq: int) -> None:
         with self._lock:
@@ -101,11 +112,20 @@ class ResidentRoster:
 
     def _read_on(self, connection: sqlite3.Connection) -> None:
         after = int(self._rows["seq"][self._length - 1]) if self._length else 0
-        scope = "" if self._owner is None else "m.owner = :owner AND"
-        cursor = connection.execute(_QUERY.format(scope=scope), {"owner": self._owner, "after": after})
+        condition = "m.seq > :after" if self._owner is None else "m.owner = :owner AND m.seq > :after"
+        cursor = connection.execute(_QUERY.format(condition=condition), {"owner": self._owner, "after": after})
         while fresh := cursor.fetchmany(2_000):
             self._append(fresh)
         self._complete = True
+
+    def _read_again(self, connection: sqlite3.Connection) -> None:
+        for seq in self._stale:
+            place, row = self._place(seq), connection.execute(_ONE, {"seq": seq}).fetchone()
+            if place is not None and row is not None:
+                self._rows[place] = row[:-1]
+                if self._vectors is not None:
+                    self._vectors[place] = decode(row[-1], self._dimension)
+        self._stale.clear()
 
     def _append(self, fresh: list[tuple[object, ...]]) -> None:
         end = self._length + len(fresh)

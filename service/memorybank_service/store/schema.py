@@ -7,15 +7,80 @@ from pathlib import Path
 from memorybank_service.store import StoreError
 from memorybank_service.store.words import RULES
 
-VERSION = 1
+VERSION = 2
 OLDEST_SQLITE = (3, 37, 0)  # STRICT tables; Debian 12 has 3.40
 
-# `owner` stands for a user by a small number, with what BM25 needs to know about all of the user's memories.
-# A vector has a table of its own: rows without it are small enough to be read by the thousand.
+# What a model makes, what waits to be done, and what was answered: all of it names its owner, so that erasing a person
+# finds everything. `job_queued` keeps two jobs of one key from waiting at once.
+_SINCE_2 = """
+CREATE INDEX memory_superseded ON memory (superseded_by) WHERE superseded_by IS NOT NULL;
+CREATE TABLE source (made INTEGER NOT NULL, source INTEGER NOT NULL, PRIMARY KEY (made, source)) STRICT, WITHOUT ROWID;
+CREATE INDEX source_of ON source (source);
+CREATE TABLE tombstone (
+    owner INTEGER NOT NULL, digest BLOB NOT NULL, at REAL NOT NULL, PRIMARY KEY (owner, digest)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE history (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    memory_id TEXT NOT NULL,
+    owner INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    old_content TEXT,
+    new_content TEXT,
+    at REAL NOT NULL,
+    actor TEXT
+) STRICT;
+CREATE INDEX history_of_memory ON history (memory_id, id);
+CREATE INDEX history_of_owner ON history (owner);
+CREATE TABLE summary (
+    owner INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    day TEXT NOT NULL,
+    text TEXT NOT NULL,
+    sources TEXT NOT NULL,
+    model TEXT NOT NULL,
+    made_at REAL NOT NULL,
+    PRIMARY KEY (owner, kind, day)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE embed_pending (seq INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE vector_next (seq INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT;
+CREATE TABLE reply (
+    key_name TEXT NOT NULL,
+    route TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    status INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    at REAL NOT NULL,
+    owner INTEGER,
+    PRIMARY KEY (key_name, route, idempotency_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reply_at ON reply (at);
+CREATE TABLE job (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    owner INTEGER,
+    key TEXT,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due REAL NOT NULL,
+    progress TEXT NOT NULL DEFAULT '{}',
+    result TEXT,
+    error TEXT,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX job_due ON job (state, due);
+CREATE UNIQUE INDEX job_queued ON job (key) WHERE key IS NOT NULL AND state = 'queued';
+CREATE TABLE usage (day TEXT PRIMARY KEY, tokens INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
+# `owner` stands for a user by a small number. A vector has a table of its own: rows without it are small enough to be
+# read by the thousand.
 # `index_pending` names the memories whose entry in the vector index is not what it should be: to be written if there
-# is a vector, to be removed if there is none.
+# is a vector, to be removed if there is none. `embed_pending` names those that wait for their vector.
 # Windows and sessions need no lists: (owner, run_id, seq) gives a memory's neighbours, `posting` their terms.
-_TABLES = """
+_TABLES = f"""
 CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE owner (
     owner INTEGER PRIMARY KEY,
@@ -42,7 +107,9 @@ CREATE TABLE memory (
     recalled_at REAL,
     pinned INTEGER NOT NULL DEFAULT 0,
     expires_at REAL,
-    faded_at REAL
+    faded_at REAL,
+    kind TEXT NOT NULL DEFAULT 'turn',
+    superseded_by TEXT
 ) STRICT;
 CREATE INDEX memory_of_owner ON memory (owner, seq);
 CREATE INDEX memory_of_run ON memory (owner, run_id, seq) WHERE run_id IS NOT NULL;
@@ -58,7 +125,14 @@ CREATE TABLE posting (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE index_pending (seq INTEGER PRIMARY KEY) STRICT;
 CREATE TABLE pause (start REAL PRIMARY KEY, end REAL NOT NULL) STRICT;
+{_SINCE_2}"""
+
+# What turns a store of one version into one of the next.
+_FROM_1 = """
+ALTER TABLE memory ADD COLUMN kind TEXT NOT NULL DEFAULT 'turn';
+ALTER TABLE memory ADD COLUMN superseded_by TEXT;
 """
+_MIGRATIONS = {1: [_FROM_1, _SINCE_2, "INSERT INTO embed_pending SELECT seq FROM memory"]}
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -74,7 +148,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 def open_database(path: Path, embedding: str) -> sqlite3.Connection:
-    """The writing connection to a store of this version, made if there is none.
+    """The writing connection to a store of this version, made if there is none, brought up to it if it is older.
 
     Raises StoreError where the file is no store, or one that a newer version wrote.
     """
@@ -92,17 +166,44 @@ def open_database(path: Path, embedding: str) -> sqlite3.Connection:
         if version == 0:
             _create(connection, embedding)
         connection.execute("PRAGMA journal_mode = WAL")
+        if 0 < version < VERSION:
+            _migrate(connection, path, version)
     except sqlite3.DatabaseError as error:
         raise StoreError(f"{path} cannot be opened: {error}") from error
     return connection
+
+
+def copy_before_migration(path: Path, version: int) -> Path:
+    """Where the store of an older version is kept when a newer one takes it over: the way back to the older program."""
+    return path.with_name(f"{path.stem}.schema-{version}{path.suffix}")
 
 
 def _create(connection: sqlite3.Connection, embedding: str) -> None:
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only a database without tables takes it
     notes = {"store_id": str(uuid.uuid4()), "embedding": embedding, "word_rules": str(RULES)}
     connection.execute("BEGIN IMMEDIATE")
-    for statement in _TABLES.split(";\n"):
-        connection.execute(statement)
+    _run(connection, _TABLES)
     connection.executemany("INSERT INTO note VALUES (?, ?)", notes.items())
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    """All or nothing; the copy is whole before the first change."""
+    copy = copy_before_migration(path, version)
+    unfinished = copy.with_suffix(".part")
+    unfinished.unlink(missing_ok=True)
+    connection.execute("VACUUM INTO ?", (str(unfinished),))
+    unfinished.replace(copy)
+    connection.execute("BEGIN IMMEDIATE")
+    for step in range(version, VERSION):
+        for statements in _MIGRATIONS[step]:
+            _run(connection, statements)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def _run(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";\n"):
+        if statement.strip():
+            connection.execute(statement)

@@ -3,68 +3,144 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from memorybank_service.store import FadedMemory, Memory, NewMemory, StoreError, Totals, truth
+from memorybank_service.store import FadedMemory, StoreError, Totals, fading, history, memories, notes, tombstones
 from memorybank_service.store.chroma_index import ChromaIndex
+from memorybank_service.store.embeddings import pending, write_vectors
 from memorybank_service.store.index_source import TruthAsSource
 from memorybank_service.store.readers import Readers
+from memorybank_service.store.records import (
+    NO_USER,
+    NOTHING_ALONG,
+    Added,
+    Along,
+    Amendment,
+    Event,
+    KeptReply,
+    Memory,
+    NewMemory,
+    Vector,
+)
+from memorybank_service.store.replies import kept
 from memorybank_service.store.rosters import EXACT_LIMIT, Rosters
 from memorybank_service.store.schema import open_database
 from memorybank_service.store.scope import ScopeView
+from memorybank_service.store.sqlite_jobs import SqliteJobs, write_along
+from memorybank_service.store.touched import Touched
+from memorybank_service.store.words import RULES
 from memorybank_service.store.writer import Transaction, Writer
 
+Result = TypeVar("Result")
 
-class SqliteStore:
+
+class SqliteStore(SqliteJobs):
     """`MemoryStore` in a directory that the caller has locked. `embedding` is the name of what makes its vectors."""
 
     def __init__(self, directory: Path, embedding: str, dimension: int, exact_limit: int = EXACT_LIMIT) -> None:
         self._path = directory / "memory.db"
         self._dimension, self._exact_limit = dimension, exact_limit
         connection = open_database(self._path, embedding)
-        self._readers = Readers(self._path)
-        recorded = self.note("embedding")
+        readers = Readers(self._path)
+        recorded = notes.read(connection, "embedding")
         if recorded != embedding:
             connection.close()
-            self._readers.close()
             raise StoreError(
                 f"the memories in {directory} were embedded with {recorded}, not with {embedding}; "
                 "run the version that has that model"
             )
         self._rosters = Rosters(dimension, exact_limit)
-        self._writer = Writer(connection)
+        super().__init__(readers, Writer(connection))
+        self._prepare()
         source = TruthAsSource(self._readers, self._writer, dimension)
         self._index = ChromaIndex(directory / "chroma", source)
         self._index.notice()
 
-    def add(self, memories: Sequence[NewMemory]) -> Future[None]:
-        def write(transaction: Transaction) -> None:
-            owners = {truth.insert(transaction.connection, memory) for memory in memories}
-            transaction.after_commit.append(partial(self._tell_added, owners))
+    @property
+    def space(self) -> str:
+        return self.note("embedding") or ""
 
-        return self._writer.submit(write)
+    def add(self, new: Sequence[NewMemory], along: Along = NOTHING_ALONG) -> Future[list[Added]]:
+        def change(connection: sqlite3.Connection, touched: Touched) -> list[Added]:
+            written = [memories.insert(connection, memory, touched, along.actor) for memory in new]
+            kept_as = memories.fetch(connection, [seq for seq, _ in written])
+            return [Added(kept_as[seq], is_new) for seq, is_new in written]
 
-    def delete(self, memory_id: str) -> Future[bool]:
-        def write(transaction: Transaction) -> bool:
-            seq = truth.seq_of(transaction.connection, memory_id)
-            removed = None if seq is None else truth.remove(transaction.connection, seq)
-            if removed is None:
-                return False
-            transaction.after_commit.append(partial(self._tell_removed, [removed]))
-            return True
+        users = {memory.user_id for memory in new}
+        return self._change(change, new[0].stored_at if new else 0.0, along, users)
 
-        return self._writer.submit(write)
+    def amend(
+        self, memory_id: str, amendment: Amendment, now: float, along: Along = NOTHING_ALONG
+    ) -> Future[Memory | None]:
+        return self._change_one(
+            memory_id,
+            now,
+            along,
+            lambda connection, seq, touched: memories.amend(connection, seq, amendment, now, touched, along.actor),
+        )
+
+    def restore(self, memory_id: str, now: float, along: Along = NOTHING_ALONG) -> Future[Memory | None]:
+        return self._change_one(
+            memory_id,
+            now,
+            along,
+            lambda connection, seq, touched: memories.restore(connection, seq, now, touched, along.actor),
+        )
+
+    def delete(self, memory_ids: Sequence[str], now: float, along: Along = NOTHING_ALONG) -> Future[int]:
+        def change(connection: sqlite3.Connection, touched: Touched) -> int:
+            seqs = memories.seqs_of(connection, memory_ids)
+            for seq in seqs:
+                memories.remove(connection, seq, now, touched, along.actor)
+            return len(seqs)
+
+        return self._change(change, now, along)
 
     def fetch(self, seqs: Sequence[int]) -> dict[int, Memory]:
-        return truth.fetch(self._readers.get(), seqs)
+        return memories.fetch(self._readers.get(), seqs)
+
+    def find(self, memory_id: str) -> Memory | None:
+        connection = self._readers.get()
+        seq = memories.seq_of(connection, memory_id)
+        return None if seq is None else memories.fetch(connection, [seq]).get(seq)
+
+    def sources(self, seq: int) -> list[str]:
+        return memories.sources_of(self._readers.get(), seq)
+
+    def history(self, memory_id: str) -> list[Event]:
+        return history.events(self._readers.get(), memory_id)
+
+    def tombstones(self, user_id: str) -> set[bytes]:
+        connection = self._readers.get()
+        owner = memories.owner_of(connection, user_id)
+        return set() if owner is None else tombstones.buried(connection, owner)
+
+    def users(self) -> list[tuple[str, int]]:
+        rows = self._readers.get().execute(
+            "SELECT user_id, memories FROM owner WHERE user_id <> ? AND memories > 0 ORDER BY user_id", (NO_USER,)
+        )
+        return rows.fetchall()
+
+    def pending_embeddings(self, limit: int) -> list[Memory]:
+        return pending(self._readers.get(), limit)
+
+    def set_vectors(self, vectors: Mapping[int, tuple[float, Vector]], space: str) -> Future[int]:
+        def change(connection: sqlite3.Connection, touched: Touched) -> int:
+            return write_vectors(connection, vectors, touched) if notes.read(connection, "embedding") == space else 0
+
+        return self._change(change, 0.0)
+
+    def reply(self, key_name: str, route: str, idempotency_key: str, now: float) -> KeptReply | None:
+        return kept(self._readers.get(), key_name, route, idempotency_key, now)
 
     def view(self, user_id: str | None) -> ScopeView:
         connection = self._readers.get()
         # A user without memories has no number yet; no owner is ever numbered 0.
-        owner = None if user_id is None else truth.owner_of(connection, user_id) or 0
+        owner = None if user_id is None else memories.owner_of(connection, user_id) or 0
         roster, vectors = self._rosters.get(owner).snapshot(connection)
         return ScopeView(
             connection,
@@ -78,32 +154,29 @@ class SqliteStore:
 
     def record_recalls(self, seqs: Sequence[int], now: float, not_since: float) -> Future[int]:
         def write(transaction: Transaction) -> int:
-            counted = truth.count_recalls(transaction.connection, seqs, now, not_since)
+            counted = fading.count_recalls(transaction.connection, seqs, now, not_since)
             transaction.after_commit.append(partial(self._tell_recalled, counted, now))
             return len(counted)
 
         return self._writer.submit(write)
 
     def faded(self) -> list[FadedMemory]:
-        return truth.faded(self._readers.get())
+        return fading.faded(self._readers.get())
 
     def record_fading(
         self, fade: Mapping[int, float], unfade: Sequence[int], purge: Mapping[int, float], now: float
     ) -> Future[int]:
-        def write(transaction: Transaction) -> int:
-            truth.record_faded(transaction.connection, fade, unfade, now)
-            removed = truth.purge(transaction.connection, purge)
-            transaction.after_commit.append(partial(self._tell_removed, removed))
-            return len(removed)
+        def change(connection: sqlite3.Connection, touched: Touched) -> int:
+            fading.record_faded(connection, fade, unfade, now)
+            return fading.purge(connection, purge, now, touched)
 
-        return self._writer.submit(write)
+        return self._change(change, now)
 
     def note(self, name: str) -> str | None:
-        row = self._readers.get().execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        return notes.read(self._readers.get(), name)
 
-    def write_notes(self, notes: Mapping[str, str]) -> Future[None]:
-        return self._writer.submit(lambda transaction: truth.write_notes(transaction.connection, notes))
+    def write_notes(self, given: Mapping[str, str]) -> Future[None]:
+        return self._writer.submit(lambda transaction: notes.write(transaction.connection, given))
 
     def pauses(self) -> list[tuple[float, float]]:
         return self._readers.get().execute("SELECT start, end FROM pause ORDER BY start").fetchall()
@@ -115,7 +188,7 @@ class SqliteStore:
         return self._writer.submit(write)
 
     def totals(self) -> Totals:
-        return truth.totals(self._readers.get())
+        return fading.totals(self._readers.get())
 
     def size_bytes(self) -> int:
         """Files come and go meanwhile: those that are gone count nothing."""
@@ -151,19 +224,54 @@ class SqliteStore:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
 
-    def _tell_added(self, owners: set[int]) -> None:
-        for roster in {id(r): r for owner in owners for r in self._rosters.concerned(owner)}.values():
-            roster.added()
-        self._index.notice()
+    def _prepare(self) -> None:
+        """What another version's rules for words left behind, before anyone reads."""
+        if self.note("word_rules") != str(RULES):
+            self._writer.submit(lambda transaction: memories.index_words_anew(transaction.connection)).result()
 
-    def _tell_removed(self, removed: Sequence[truth.Removed]) -> None:
-        for gone in removed:
-            for roster in self._rosters.concerned(gone.owner):
-                roster.removed(gone.seq)
-        if removed:
+    def _change(
+        self,
+        change: Callable[[sqlite3.Connection, Touched], Result],
+        now: float,
+        along: Along = NOTHING_ALONG,
+        users: set[str] | None = None,
+    ) -> Future[Result]:
+        """Writes, with what goes along; `users`: whose memories the answer shows, where it is known before."""
+
+        def write(transaction: Transaction) -> Result:
+            touched = Touched()
+            result = change(transaction.connection, touched)
+            write_along(transaction.connection, along, result, now, users or set())
+            transaction.after_commit.append(partial(self._tell, touched))
+            return result
+
+        return self._writer.submit(write)
+
+    def _change_one(
+        self, memory_id: str, now: float, along: Along, change: Callable[[sqlite3.Connection, int, Touched], None]
+    ) -> Future[Memory | None]:
+        def change_it(connection: sqlite3.Connection, touched: Touched) -> Memory | None:
+            seq = memories.seq_of(connection, memory_id)
+            if seq is None:
+                return None
+            change(connection, seq, touched)
+            return memories.fetch(connection, [seq])[seq]
+
+        return self._change(change_it, now, along)
+
+    def _tell(self, touched: Touched) -> None:
+        for roster in {id(r): r for owner in touched.added for r in self._rosters.concerned(owner)}.values():
+            roster.added()
+        for seq, owner in touched.changed:
+            for roster in self._rosters.concerned(owner):
+                roster.changed(seq)
+        for seq, owner in touched.removed:
+            for roster in self._rosters.concerned(owner):
+                roster.removed(seq)
+        if touched.added or touched.changed or touched.removed:
             self._index.notice()
 
-    def _tell_recalled(self, counted: Sequence[truth.Recalled], now: float) -> None:
+    def _tell_recalled(self, counted: Sequence[fading.Recalled], now: float) -> None:
         for recall in counted:
             for roster in self._rosters.concerned(recall.owner):
                 roster.recalled(recall.seq, recall.recalls, now)

@@ -217,7 +217,7 @@ async def test_on_a_full_volume_storing_is_refused_and_searching_goes_on(
     client: httpx.AsyncClient, tenant: Tenant
 ) -> None:
     memory_id = await store(client, "Ada likes tea.")
-    full = tenant.bank._store
+    full = tenant.bank.footing.store
     assert isinstance(full, SqliteStore)
     fill_up(full)
     answer = await client.post("/store_memory", json={"content": "long " * 6_000})

@@ -22,6 +22,7 @@ def roster_of(anchor: float, recalls: int = 0, pinned: bool = False, expires_at:
         pinned=np.array([pinned]),
         expires_at=np.array([expires_at]),
         words=np.array([1], np.int32),
+        superseded=np.zeros(1, np.bool_),
         alive=np.array([True]),
     )
 

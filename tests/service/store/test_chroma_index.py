@@ -75,7 +75,7 @@ def test_what_the_index_has_not_seen_yet_is_found_by_the_next_search(
 def test_what_is_deleted_leaves_the_index(open_store: Open, tmp_path: Path) -> None:
     store = filled(open_store, tmp_path)
     until(lambda: indexed(store, 77))
-    store.delete("m77").result()
+    store.delete(["m77"], 0.0).result()
     assert nearest(store.view(None), memory(77).vector) != 78
     until(lambda: pending(tmp_path) == 0)
     assert not indexed(store, 77)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from memorybank_service.embedding.local import LocalEmbedder
-from memorybank_service.store import NewMemory, StoreError, StoreFullError
+from memorybank_service.store import ConflictError, NewMemory, StoreError, StoreFullError
 from memorybank_service.store.schema import VERSION
 from memorybank_service.store.sqlite_store import SqliteStore
 from memorybank_service.store.writer import Transaction
@@ -50,7 +50,7 @@ def test_a_roster_already_read_learns_of_every_change(open_store: Open) -> None:
     assert len(store.view("ada").roster) == 2
     assert len(store.view(None).roster) == 3
     store.record_recalls([1], now=50.0, not_since=40.0).result()
-    assert store.delete("m2").result()
+    assert store.delete(["m2"], 0.0).result()
     roster = store.view("ada").roster
     assert (roster.recalls.tolist(), roster.anchor[0], roster.alive.tolist()) == ([1, 0], 50.0, [True, False])
 
@@ -67,8 +67,8 @@ def test_a_user_s_view_holds_nothing_of_another(open_store: Open) -> None:
 def test_deleting_leaves_nothing_of_the_memory_behind(open_store: Open, tmp_path: Path) -> None:
     store = open_store()
     store.add([memory(1, content="the secret word is xylophone", metadata={"k": "v"})]).result()
-    assert store.delete("m1").result()
-    assert not store.delete("m1").result()
+    assert store.delete(["m1"], 0.0).result() == 1
+    assert store.delete(["m1"], 0.0).result() == 0
     store.close()
     assert b"xylophone" not in (tmp_path / "memory.db").read_bytes()
     with sqlite3.connect(tmp_path / "memory.db") as connection:
@@ -80,8 +80,9 @@ def test_deleting_leaves_nothing_of_the_memory_behind(open_store: Open, tmp_path
 
 def test_a_write_that_is_refused_does_not_harm_those_it_shares_a_commit_with(open_store: Open) -> None:
     store = open_store()
-    futures = [store.add([memory(number)]) for number in (1, 2, 1, 3)]
-    assert isinstance(futures[2].exception(), sqlite3.IntegrityError)
+    futures = [store.add([memory(1)]), store.add([memory(2)]), store.add([memory(1, content="other")])]
+    futures.append(store.add([memory(3)]))
+    assert isinstance(futures[2].exception(), ConflictError)
     for future in (futures[0], futures[1], futures[3]):
         future.result()
     assert found_ids(store, None, range(3)) == {"m1", "m2", "m3"}
@@ -89,7 +90,7 @@ def test_a_write_that_is_refused_does_not_harm_those_it_shares_a_commit_with(ope
 
 def test_several_memories_are_stored_all_or_none(open_store: Open) -> None:
     store = open_store()
-    assert store.add([memory(1), memory(2), memory(1)]).exception() is not None
+    assert store.add([memory(1), memory(2), memory(1, content="other")]).exception() is not None
     assert store.totals().memories == 0
 
 
@@ -171,7 +172,7 @@ def test_a_full_volume_refuses_writes_and_keeps_what_is_there(open_store: Open) 
     futures = [store.add([memory(number, content="long " * 5_000)]) for number in (2, 3)]
     assert [type(future.exception()) for future in futures] == [StoreFullError] * 2
     assert store.totals().memories == 1
-    assert store.delete("m1").result()
+    assert store.delete(["m1"], 0.0).result() == 1
 
 
 def test_the_size_can_be_taken_while_files_come_and_go(open_store: Open, tmp_path: Path) -> None:

@@ -1,0 +1,136 @@
+"""Memories one by one: adding, reading, changing, restoring, pinning and deleting them."""
+
+import asyncio
+import uuid
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+
+from memorybank_service.memory.footing import Footing
+from memorybank_service.memory.retention import MemoryState
+from memorybank_service.store import (
+    NO_USER,
+    NOTHING_ALONG,
+    Along,
+    Amendment,
+    Event,
+    Memory,
+    NewMemory,
+    Vector,
+)
+
+ACTIVE: frozenset[MemoryState] = frozenset({"active"})
+EVERY_STATE: frozenset[MemoryState] = frozenset({"active", "faded", "expired", "superseded"})
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A memory as a client gives it; times are seconds since 1970."""
+
+    content: str
+    user_id: str = NO_USER
+    agent_id: str | None = None
+    run_id: str | None = None
+    speaker: str | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    id: str | None = None
+    """None: one is made."""
+    created_at: float | None = None
+    """When it was said; None: now."""
+    importance: float = 0.5
+    pinned: bool = False
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A memory with what forgetting makes of it now."""
+
+    memory: Memory
+    state: MemoryState
+    retention: float
+
+
+@dataclass(frozen=True)
+class Stored:
+    kept: Kept
+    is_new: bool
+    """False: it was there already, word for word under the same id."""
+
+
+class Keeping:
+    def __init__(self, footing: Footing) -> None:
+        self._on = footing
+
+    async def add(self, drafts: Sequence[Draft], along: Along = NOTHING_ALONG) -> list[Stored]:
+        """All of them or none, in their order; when this returns, they are on disk and every search finds them.
+
+        Raises ConflictError where a given id belongs to another memory.
+        """
+        vectors = await self._on.embed([draft.content for draft in drafts])
+        now = self._on.now()
+        new = [_memory(draft, now, vector) for draft, vector in zip(drafts, vectors, strict=True)]
+        added = await asyncio.wrap_future(self._on.store.add(new, along))
+        return [Stored(self._kept(entry.memory), entry.is_new) for entry in added]
+
+    async def get(self, memory_id: str) -> Kept | None:
+        memory = await self._on.read(self._on.store.find, memory_id)
+        return None if memory is None else self._kept(memory)
+
+    async def sources(self, memory: Memory) -> list[str]:
+        """The ids of the memories that a fact was made of."""
+        return await self._on.read(self._on.store.sources, memory.seq)
+
+    async def amend(self, memory_id: str, amendment: Amendment, along: Along = NOTHING_ALONG) -> Kept | None:
+        """None if there is no such memory. New words are embedded anew; strength and age stay."""
+        if amendment.content is not None:
+            [vector] = await self._on.embed([amendment.content])
+            amendment = replace(amendment, vector=vector)
+        return await self._changed(self._on.store.amend(memory_id, amendment, self._on.now(), along))
+
+    async def restore(self, memory_id: str, along: Along = NOTHING_ALONG) -> Kept | None:
+        """Out of fading, expiry and supersession, as fresh as on the day it arrived; None if there is none."""
+        return await self._changed(self._on.store.restore(memory_id, self._on.now(), along))
+
+    async def pin(self, memory_id: str, pinned: bool, along: Along = NOTHING_ALONG) -> Kept | None:
+        """A pinned memory never fades."""
+        return await self.amend(memory_id, Amendment(pinned=pinned), along)
+
+    async def delete(self, memory_ids: Sequence[str], along: Along = NOTHING_ALONG) -> int:
+        """For good, with all that was made of them alone; how many there were."""
+        return await asyncio.wrap_future(self._on.store.delete(memory_ids, self._on.now(), along))
+
+    async def history(self, memory_id: str) -> list[Event] | None:
+        """From its arrival on, oldest first; None where no memory ever had this id."""
+        memory, events = await self._on.read(
+            lambda: (self._on.store.find(memory_id), self._on.store.history(memory_id))
+        )
+        if memory is None:
+            return events or None
+        first = next((event.old_content for event in events if event.action == "UPDATE"), memory.content)
+        return [Event(0, memory_id, "ADD", None, first, memory.stored_at, None), *events]
+
+    def _kept(self, memory: Memory) -> Kept:
+        return Kept(memory, *self._on.state_of(memory))
+
+    async def _changed(self, change: Future[Memory | None]) -> Kept | None:
+        memory = await asyncio.wrap_future(change)
+        return None if memory is None else self._kept(memory)
+
+
+def _memory(draft: Draft, now: float, vector: Vector) -> NewMemory:
+    return NewMemory(
+        id=draft.id or str(uuid.uuid4()),
+        content=draft.content,
+        created_at=now if draft.created_at is None else draft.created_at,
+        stored_at=now,
+        user_id=draft.user_id,
+        agent_id=draft.agent_id,
+        run_id=draft.run_id,
+        speaker=draft.speaker,
+        metadata=draft.metadata,
+        vector=vector,
+        importance=draft.importance,
+        pinned=draft.pinned,
+        expires_at=draft.expires_at,
+    )

@@ -1,0 +1,126 @@
+"""Finding memories: by a query, best first, or by their scope, newest first; and counting what was recalled."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from memorybank_service.clock import SECONDS_PER_HOUR
+from memorybank_service.memory.footing import Footing
+from memorybank_service.memory.keeping import ACTIVE, EVERY_STATE, Kept
+from memorybank_service.memory.retention import MemoryState
+from memorybank_service.memory.retrieval import Hit, Query, search
+from memorybank_service.store import FilterValue, Memory, Scope
+
+RECALLED_RESULTS = 5
+SIMILARITY_FLOOR = 0.25
+"""A result below it is no recall: with this model, texts that have nothing to do with each other lie under it."""
+RECALL_INTERVAL_SECONDS = SECONDS_PER_HOUR
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for, and where."""
+
+    text: str
+    scope: Scope
+    top_k: int = 10
+    metadata: Mapping[str, FilterValue] = field(default_factory=dict)
+    states: frozenset[MemoryState] = ACTIVE
+
+
+@dataclass(frozen=True)
+class Recollection:
+    memory: Memory
+    hit: Hit
+    state: MemoryState
+
+
+@dataclass(frozen=True)
+class Found:
+    recollections: Sequence[Recollection]
+    degraded: Sequence[str] = ()
+    """What could not be used for it, each a sentence; empty where everything was."""
+
+
+@dataclass(frozen=True)
+class Page:
+    memories: Sequence[Kept]
+    total: int
+    """In the scope, on all pages."""
+    next_cursor: str | None
+
+
+class Recalling:
+    def __init__(self, footing: Footing) -> None:
+        self._on = footing
+
+    async def search(self, wanted: Search) -> Found:
+        """Counts no recall: see `record_recalls`."""
+        started = time.perf_counter()
+        [vector] = await self._on.embed([wanted.text])
+        self._on.timed("embedding", time.perf_counter() - started)
+        query = Query(wanted.text, vector, wanted.top_k, wanted.metadata, wanted.scope.run_id)
+        return Found(await self._on.read(self._search, wanted.scope, query))
+
+    async def record_recalls(self, found: Sequence[Recollection]) -> int:
+        """Counts the recall of the first results of an answer; to be called after it has been sent."""
+        recalled = [f.hit.seq for f in found[:RECALLED_RESULTS] if f.hit.similarity >= SIMILARITY_FLOOR]
+        if not recalled:
+            return 0
+        now = self._on.now()
+        return await asyncio.wrap_future(self._on.store.record_recalls(recalled, now, now - RECALL_INTERVAL_SECONDS))
+
+    async def page(
+        self,
+        scope: Scope,
+        *,
+        metadata: Mapping[str, FilterValue] | None = None,
+        states: frozenset[MemoryState] = EVERY_STATE,
+        limit: int = 100,
+        cursor: str | None = None,
+        offset: int = 0,
+    ) -> Page:
+        """The memories of the scope, the latest arrival first; a `cursor` of the page before goes on after it.
+
+        Raises ValueError where the cursor is none.
+        """
+        before = None if cursor is None else int(cursor)
+        return await self._on.read(self._page, scope, metadata or {}, states, limit, before, offset)
+
+    def _search(self, scope: Scope, query: Query) -> list[Recollection]:
+        started = time.perf_counter()
+        view = self._on.store.view(scope.user_id)
+        state = self._on.standing(view)
+        self._on.timed("roster", time.perf_counter() - started)
+        hits = search(view, state, query, self._on.timed)
+        memories = self._on.store.fetch([hit.seq for hit in hits])
+        return [
+            Recollection(memory, hit, self._on.state_of(memory)[0])
+            for hit in hits
+            if (memory := memories.get(hit.seq)) is not None
+        ]
+
+    def _page(
+        self,
+        scope: Scope,
+        metadata: Mapping[str, FilterValue],
+        states: frozenset[MemoryState],
+        limit: int,
+        before: int | None,
+        offset: int,
+    ) -> Page:
+        view = self._on.store.view(scope.user_id)
+        chosen = self._on.standing(view).among(states)
+        if metadata or scope.run_id is not None:
+            matching = np.zeros(len(chosen), np.bool_)
+            matching[view.matching(metadata, scope.run_id)] = True
+            chosen &= matching
+        seqs = view.roster.seq[chosen][::-1]
+        rest = (seqs if before is None else seqs[seqs < before])[offset:]
+        shown = [int(seq) for seq in rest[:limit]]
+        memories = self._on.store.fetch(shown)
+        kept = [Kept(memories[seq], *self._on.state_of(memories[seq])) for seq in shown if seq in memories]
+        return Page(kept, len(seqs), str(shown[-1]) if len(rest) > limit else None)

@@ -1,0 +1,240 @@
+"""The statements that add, change, remove and read memories, each within the transaction of its caller."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+
+from memorybank_service.store import ConflictError, words
+from memorybank_service.store.history import forget_texts, record
+from memorybank_service.store.records import Amendment, Memory, NewMemory
+from memorybank_service.store.rosters import encode
+from memorybank_service.store.tombstones import bury
+from memorybank_service.store.touched import Touched
+
+_COLUMNS = [column.name for column in fields(Memory)]
+_MEMORY = f"SELECT {', '.join(_COLUMNS)} FROM memory JOIN owner USING (owner) WHERE seq = ?"  # noqa: S608 - our names
+
+
+def owner_of(connection: sqlite3.Connection, user_id: str) -> int | None:
+    row = connection.execute("SELECT owner FROM owner WHERE user_id = ?", (user_id,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def seq_of(connection: sqlite3.Connection, memory_id: str) -> int | None:
+    row = connection.execute("SELECT seq FROM memory WHERE id = ?", (memory_id,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def fetch(connection: sqlite3.Connection, seqs: Iterable[int]) -> dict[int, Memory]:
+    found: dict[int, Memory] = {}
+    for seq in seqs:
+        if (row := connection.execute(_MEMORY, (seq,)).fetchone()) is not None:
+            columns = dict(zip(_COLUMNS, row, strict=True))
+            columns |= {"metadata": json.loads(columns["metadata"]), "pinned": bool(columns["pinned"])}
+            found[seq] = Memory(**columns)
+    return found
+
+
+def sources_of(connection: sqlite3.Connection, seq: int) -> list[str]:
+    """Ids of what a fact was made of, in the order of arrival."""
+    rows = connection.execute("SELECT id FROM source JOIN memory ON seq = source WHERE made = ? ORDER BY seq", (seq,))
+    return [row[0] for row in rows]
+
+
+def insert(connection: sqlite3.Connection, memory: NewMemory, touched: Touched, actor: str | None) -> tuple[int, bool]:
+    """The memory's number, and whether it is new: the same words under a known id change nothing.
+
+    Raises ConflictError where the id belongs to another memory.
+    """
+    if (seq := seq_of(connection, memory.id)) is not None:
+        known = fetch(connection, [seq])[seq]
+        if (known.content, known.user_id) != (memory.content, memory.user_id):
+            raise ConflictError(f"the id {memory.id!r} belongs to another memory")
+        return seq, False
+    counts = words.counted(memory.content)
+    total = counts.total()
+    owner: int = connection.execute(
+        "INSERT INTO owner (user_id, memories, words) VALUES (?, 1, ?) ON CONFLICT (user_id) DO UPDATE "
+        "SET memories = memories + 1, words = words + excluded.words RETURNING owner",
+        (memory.user_id, total),
+    ).fetchone()[0]
+    columns = {
+        "id": memory.id,
+        "owner": owner,
+        "agent_id": memory.agent_id,
+        "run_id": memory.run_id,
+        "speaker": memory.speaker,
+        "content": memory.content,
+        "metadata": _json(memory.metadata),
+        "words": total,
+        "created_at": memory.created_at,
+        "stored_at": memory.stored_at,
+        "updated_at": memory.stored_at,
+        "importance": memory.importance,
+        "recalls": memory.recalls,
+        "anchor": memory.stored_at if memory.anchor is None else memory.anchor,
+        "pinned": memory.pinned,
+        "expires_at": memory.expires_at,
+        "kind": memory.kind,
+    }
+    places = ", ".join("?" * len(columns))
+    seq = connection.execute(
+        f"INSERT INTO memory ({', '.join(columns)}) VALUES ({places}) RETURNING seq",  # noqa: S608 - our names
+        list(columns.values()),
+    ).fetchone()[0]
+    _write_postings(connection, owner, seq, memory.content)
+    if memory.vector is None:
+        connection.execute("INSERT INTO embed_pending (seq) VALUES (?)", (seq,))
+    else:
+        connection.execute("INSERT INTO vector (seq, vector) VALUES (?, ?)", (seq, encode(memory.vector)))
+        connection.execute("INSERT INTO index_pending (seq) VALUES (?)", (seq,))
+    connection.executemany(
+        "INSERT OR IGNORE INTO source (made, source) SELECT ?, seq FROM memory WHERE id = ? AND owner = ?",
+        [(seq, source, owner) for source in memory.sources],
+    )
+    for old in memory.supersedes:
+        _supersede(connection, old, memory, owner, touched, actor)
+    touched.added.add(owner)
+    return seq, True
+
+
+def amend(
+    connection: sqlite3.Connection, seq: int, amendment: Amendment, now: float, touched: Touched, actor: str | None
+) -> None:
+    """Changes the given fields; new words get new postings, and a vector of their own."""
+    memory, owner = fetch(connection, [seq])[seq], _owner(connection, seq)
+    changes: dict[str, object] = {"updated_at": now}
+    for name in ("importance", "pinned", "expires_at", "speaker", "created_at"):
+        if (value := getattr(amendment, name)) is not None:
+            changes[name] = value
+    if amendment.never_expires:
+        changes["expires_at"] = None
+    if amendment.metadata is not None:
+        changes["metadata"] = _json(amendment.metadata)
+    if amendment.content is not None and amendment.content != memory.content:
+        counts = words.counted(amendment.content).total()
+        before = connection.execute("SELECT words FROM memory WHERE seq = ?", (seq,)).fetchone()[0]
+        connection.execute("UPDATE owner SET words = words + ? WHERE owner = ?", (counts - before, owner))
+        _erase_postings(connection, owner, seq, memory.content)
+        _write_postings(connection, owner, seq, amendment.content)
+        changes |= {"content": amendment.content, "words": counts}
+        record(connection, memory.id, owner, "UPDATE", now, actor, memory.content, amendment.content)
+        _renew_vector(connection, seq, amendment)
+    elif amendment.speaker is not None or amendment.created_at is not None:
+        _renew_vector(connection, seq, amendment)
+    columns = ", ".join(f"{name} = ?" for name in changes)
+    connection.execute(f"UPDATE memory SET {columns} WHERE seq = ?", [*changes.values(), seq])  # noqa: S608 - our names
+    touched.changed.append((seq, owner))
+
+
+def restore(connection: sqlite3.Connection, seq: int, now: float, touched: Touched, actor: str | None) -> None:
+    """As fresh as on the day it arrived: out of fading, of expiry, and of having been superseded."""
+    owner = _owner(connection, seq)
+    memory_id = connection.execute(
+        "UPDATE memory SET anchor = ?1, faded_at = NULL, superseded_by = NULL, updated_at = ?1, "
+        "expires_at = CASE WHEN expires_at <= ?1 THEN NULL ELSE expires_at END WHERE seq = ?2 RETURNING id",
+        (now, seq),
+    ).fetchone()[0]
+    record(connection, memory_id, owner, "RESTORE", now, actor)
+    touched.changed.append((seq, owner))
+
+
+def remove(connection: sqlite3.Connection, seq: int, now: float, touched: Touched, actor: str | None) -> bool:
+    """The memory with all that was made from it alone; False if there is none of this number."""
+    memory = fetch(connection, [seq]).get(seq)
+    if memory is None:
+        return False
+    owner = _owner(connection, seq)
+    total = words.counted(memory.content).total()
+    if memory.kind == "fact":
+        bury(connection, owner, memory.content, now)
+    made = connection.execute(
+        "SELECT made FROM source AS s WHERE source = ? AND NOT EXISTS "
+        "(SELECT 1 FROM source WHERE made = s.made AND source <> s.source)",
+        (seq,),
+    ).fetchall()
+    connection.execute("DELETE FROM source WHERE source = ?1 OR made = ?1", (seq,))
+    connection.execute(
+        "DELETE FROM summary WHERE owner = ? AND EXISTS (SELECT 1 FROM json_each(sources) WHERE value = ?)",
+        (owner, memory.id),
+    )
+    _erase_postings(connection, owner, seq, memory.content)
+    for table in ("vector", "vector_next", "embed_pending"):
+        connection.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))  # noqa: S608 - our names
+    connection.execute("INSERT OR IGNORE INTO index_pending (seq) VALUES (?)", (seq,))
+    connection.execute("DELETE FROM memory WHERE seq = ?", (seq,))
+    connection.execute("UPDATE owner SET memories = memories - 1, words = words - ? WHERE owner = ?", (total, owner))
+    forget_texts(connection, memory.id)
+    record(connection, memory.id, owner, "DELETE", now, actor)
+    touched.removed.append((seq, owner))
+    for (fact,) in made:
+        remove(connection, fact, now, touched, actor)
+    return True
+
+
+def index_words_anew(connection: sqlite3.Connection) -> None:
+    """For a store whose postings follow other rules than this program's."""
+    connection.execute("DELETE FROM posting")
+    rows = connection.execute("SELECT seq, owner, content FROM memory ORDER BY owner, seq")
+    for seq, owner, content in rows.fetchall():
+        connection.execute(
+            "UPDATE memory SET words = ? WHERE seq = ?", (_write_postings(connection, owner, seq, content), seq)
+        )
+    connection.execute(
+        "UPDATE owner SET words = (SELECT ifnull(sum(words), 0) FROM memory WHERE memory.owner = owner.owner)"
+    )
+    connection.execute("UPDATE note SET value = ? WHERE name = 'word_rules'", (str(words.RULES),))
+
+
+def _supersede(
+    connection: sqlite3.Connection, old_id: str, new: NewMemory, owner: int, touched: Touched, actor: str | None
+) -> None:
+    row = connection.execute(
+        "UPDATE memory SET superseded_by = ?1, updated_at = ?2 "
+        "WHERE id = ?3 AND owner = ?4 AND superseded_by IS NULL AND id <> ?1 RETURNING seq, content",
+        (new.id, new.stored_at, old_id, owner),
+    ).fetchone()
+    if row is not None:
+        record(connection, old_id, owner, "SUPERSEDE", new.stored_at, actor, row[1], new.content)
+        touched.changed.append((row[0], owner))
+
+
+def _renew_vector(connection: sqlite3.Connection, seq: int, amendment: Amendment) -> None:
+    connection.execute("DELETE FROM vector_next WHERE seq = ?", (seq,))
+    connection.execute("INSERT OR IGNORE INTO index_pending (seq) VALUES (?)", (seq,))
+    if amendment.vector is None:
+        connection.execute("DELETE FROM vector WHERE seq = ?", (seq,))
+        connection.execute("INSERT OR IGNORE INTO embed_pending (seq) VALUES (?)", (seq,))
+    else:
+        connection.execute("INSERT OR REPLACE INTO vector VALUES (?, ?)", (seq, encode(amendment.vector)))
+        connection.execute("DELETE FROM embed_pending WHERE seq = ?", (seq,))
+
+
+def _write_postings(connection: sqlite3.Connection, owner: int, seq: int, content: str) -> int:
+    """How many terms the content has in all."""
+    counts = words.counted(content)
+    connection.executemany(
+        "INSERT INTO posting (owner, term, seq, count) VALUES (?, ?, ?, ?)",
+        [(owner, term, seq, count) for term, count in counts.items()],
+    )
+    return counts.total()
+
+
+def _erase_postings(connection: sqlite3.Connection, owner: int, seq: int, content: str) -> None:
+    connection.executemany(
+        "DELETE FROM posting WHERE owner = ? AND term = ? AND seq = ?",
+        [(owner, term, seq) for term in words.counted(content)],
+    )
+
+
+def _owner(connection: sqlite3.Connection, seq: int) -> int:
+    return int(connection.execute("SELECT owner FROM memory WHERE seq = ?", (seq,)).fetchone()[0])
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def seqs_of(connection: sqlite3.Connection, ids: Sequence[str]) -> list[int]:
+    return [seq for memory_id in ids if (seq := seq_of(connection, memory_id)) is not None]

@@ -1,0 +1,35 @@
+"""Answers kept under an idempotency key, so that a request sent twice is done once."""
+
+import sqlite3
+
+from memorybank_service.store.records import KeptReply, Receipt
+
+KEPT_SECONDS = 24 * 3600.0
+
+
+def keep(connection: sqlite3.Connection, receipt: Receipt, result: object, owner: int | None) -> None:
+    """`owner`: whose memories the answer shows; None: several owners' or nobody's."""
+    connection.execute("DELETE FROM reply WHERE at <= ?", (receipt.at - KEPT_SECONDS,))
+    connection.execute(
+        "INSERT INTO reply VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            receipt.key_name,
+            receipt.route,
+            receipt.idempotency_key,
+            receipt.digest,
+            receipt.status,
+            receipt.answer(result),
+            receipt.at,
+            owner,
+        ),
+    )
+
+
+def kept(
+    connection: sqlite3.Connection, key_name: str, route: str, idempotency_key: str, now: float
+) -> KeptReply | None:
+    row = connection.execute(
+        "SELECT digest, status, body FROM reply WHERE key_name = ? AND route = ? AND idempotency_key = ? AND at > ?",
+        (key_name, route, idempotency_key, now - KEPT_SECONDS),
+    ).fetchone()
+    return None if row is None else KeptReply(*row)

@@ -1,0 +1,69 @@
+"""The part of the store that keeps work that waits, and what goes along with a write."""
+
+import sqlite3
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future
+
+from memorybank_service.store import jobs
+from memorybank_service.store.memories import owner_of
+from memorybank_service.store.readers import Readers
+from memorybank_service.store.records import NOTHING_ALONG, Along, Job, JobEnd, JobState, NewJob
+from memorybank_service.store.replies import keep
+from memorybank_service.store.writer import Transaction, Writer
+
+
+def write_along(
+    connection: sqlite3.Connection, along: Along, result: object, now: float, users: Collection[str]
+) -> None:
+    for job in along.jobs:
+        jobs.enqueue(connection, job, now)
+    if along.ends is not None:
+        jobs.end(connection, along.ends, now)
+    if along.receipt is not None:
+        owner = owner_of(connection, next(iter(users))) if len(users) == 1 else None
+        keep(connection, along.receipt, result, owner)
+
+
+class SqliteJobs:
+    def __init__(self, readers: Readers, writer: Writer) -> None:
+        self._readers, self._writer = readers, writer
+
+    def enqueue(self, job: NewJob, now: float, along: Along = NOTHING_ALONG) -> Future[str]:
+        def write(transaction: Transaction) -> str:
+            job_id = jobs.enqueue(transaction.connection, job, now)
+            write_along(transaction.connection, along, job_id, now, set())
+            return job_id
+
+        return self._writer.submit(write)
+
+    def take_job(self, now: float, kinds: frozenset[str]) -> Future[Job | None]:
+        return self._writer.submit(lambda transaction: jobs.take(transaction.connection, now, kinds))
+
+    def end_job(self, ended: JobEnd, now: float) -> Future[None]:
+        return self._writer.submit(lambda transaction: jobs.end(transaction.connection, ended, now))
+
+    def put_off_job(self, job_id: str, due: float, error: str, now: float) -> Future[None]:
+        return self._writer.submit(lambda transaction: jobs.put_off(transaction.connection, job_id, due, error, now))
+
+    def give_up_job(self, job_id: str, error: str, now: float) -> Future[None]:
+        return self._writer.submit(lambda transaction: jobs.give_up(transaction.connection, job_id, error, now))
+
+    def note_progress(self, job_id: str, progress: Mapping[str, object], now: float) -> Future[None]:
+        return self._writer.submit(
+            lambda transaction: jobs.note_progress(transaction.connection, job_id, progress, now)
+        )
+
+    def cancel_job(self, job_id: str, now: float) -> Future[bool]:
+        return self._writer.submit(lambda transaction: jobs.cancel(transaction.connection, job_id, now))
+
+    def retry_job(self, job_id: str, now: float) -> Future[bool]:
+        return self._writer.submit(lambda transaction: jobs.retry(transaction.connection, job_id, now))
+
+    def job(self, job_id: str) -> Job | None:
+        return jobs.find(self._readers.get(), job_id)
+
+    def jobs(self, state: JobState | None = None, kind: str | None = None, limit: int = 100) -> list[Job]:
+        return jobs.listed(self._readers.get(), state, kind, limit)
+
+    def tokens_used(self, now: float) -> int:
+        return jobs.tokens_used(self._readers.get(), now)
