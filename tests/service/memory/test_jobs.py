@@ -76,11 +76,14 @@ async def test_a_job_that_fails_is_tried_again_later_and_later_and_then_given_up
     jobs = await start(work, attempts=3)
     job = await jobs.enqueue(NewJob("work"))
     for attempt in (1, 2):
-        async with asyncio.timeout(10):
-            while (
-                (current := await jobs.get(job.id)) is None or current.attempts < attempt or current.state != "queued"
-            ):
-                await asyncio.sleep(0.01)
+
+        async def put_off(attempt: int = attempt) -> bool:
+            waiting = await jobs.get(job.id)
+            return waiting is not None and (waiting.attempts, waiting.state) == (attempt, "queued")
+
+        await until_so(put_off)
+        current = await jobs.get(job.id)
+        assert current is not None
         pauses.append(current.due - clock())
         clock.now = current.due
         jobs.notice()
