@@ -14,6 +14,7 @@ from memorybank_service.metrics import Metrics
 from memorybank_service.server import serve
 from memorybank_service.settings import SettingsError, load_settings
 from memorybank_service.tenant import Tenant
+from memorybank_service.tracing import open_tracing
 
 BAD_SETTINGS = 2
 _EPILOG = """\
@@ -46,8 +47,9 @@ def main() -> int:
         configure_logs(settings.log_format, settings.log_level)
         model = find_model(settings.model_directory)
         metrics = Metrics()
-        tenant = Tenant(settings, model, metrics)
-        return asyncio.run(serve(settings, tenant, KeyRing(settings, system_clock), metrics))
+        tracing = open_tracing(settings.traces, settings.tenant_id) if settings.traces else None
+        tenant = Tenant(settings, model, metrics, tracing=tracing)
+        return asyncio.run(serve(settings, tenant, KeyRing(settings, system_clock), metrics, tracing))
     except (SettingsError, ModelError) as error:
         sys.stderr.write(f"memorybank-service: {error}\n")
         return BAD_SETTINGS

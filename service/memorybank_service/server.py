@@ -18,6 +18,7 @@ from memorybank_service.metrics import Metrics
 from memorybank_service.settings import Settings, SettingsError
 from memorybank_service.store import StoreError
 from memorybank_service.tenant import Tenant
+from memorybank_service.tracing import Tracing
 
 log = logging.getLogger(__name__)
 FINISH_SECONDS = 3  # for requests under way when the end is asked for
@@ -51,13 +52,15 @@ def listen(host: str, port: int, variable: str) -> socket.socket:
     return listener
 
 
-async def serve(settings: Settings, tenant: Tenant, keys: KeyRing, metrics: Metrics) -> int:
+async def serve(
+    settings: Settings, tenant: Tenant, keys: KeyRing, metrics: Metrics, tracing: Tracing | None = None
+) -> int:
     """Until a signal asks for the end; the exit status. Raises SettingsError if a port cannot be had."""
     sockets = [
         listen(settings.host, settings.port, "PORT"),
         listen(settings.host, settings.metrics_port, "METRICS_PORT"),
     ]
-    servers = [_server(create_app(tenant, keys, metrics)), _server(MetricsApp(tenant, metrics))]
+    servers = [_server(create_app(tenant, keys, metrics, tracing)), _server(MetricsApp(tenant, metrics))]
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
@@ -84,6 +87,8 @@ async def serve(settings: Settings, tenant: Tenant, keys: KeyRing, metrics: Metr
             status = 1
         elif isinstance(error, Exception):
             raise error
+    if tracing is not None:
+        await tracing.close()
     log.info("stopped")
     return status
 

@@ -60,6 +60,8 @@ class Settings:
     rate_limit_burst: int
     log_format: str
     log_level: str
+    traces: str | None
+    """The protocol by which traces are sent; None: no collector is named, and none are made."""
 
 
 class Environment:
@@ -131,6 +133,7 @@ def load_settings(variables: Mapping[str, str]) -> Settings:
         rate_limit_burst=environment.whole("RATE_LIMIT_BURST", 100, 1, 1_000_000),
         log_format=environment.choice("LOG_FORMAT", "json", ("json", "text")),
         log_level=environment.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
+        traces=_traces(environment),
     )
     _check_access(settings)
     return settings
@@ -190,6 +193,14 @@ def _url(environment: Environment, name: str) -> str | None:
     if value is not None and not re.match(r"https?://[^/\s]+", value):
         raise SettingsError(name, f"{value!r} is not an address", "a URL that begins with http:// or https://")
     return value
+
+
+def _traces(environment: Environment) -> str | None:
+    """The SDK reads the rest of OpenTelemetry's own variables."""
+    names = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    named = [_url(environment, name) for name in names]
+    protocol = environment.choice("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", ("http/protobuf", "grpc"))
+    return protocol if any(named) and not environment.flag("OTEL_SDK_DISABLED") else None
 
 
 def _provider_keys(environment: Environment) -> dict[str, str]:

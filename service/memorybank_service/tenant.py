@@ -15,6 +15,7 @@ from memorybank_service.settings import Settings
 from memorybank_service.store.directory import DirectoryLock
 from memorybank_service.store.filesystem import refuse_network_filesystem
 from memorybank_service.store.sqlite_store import SqliteStore
+from memorybank_service.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +27,16 @@ class NotReadyError(Exception):
 class Tenant:
     """Opened while the server already answers probes: waiting for another process to let go may take a while."""
 
-    def __init__(self, settings: Settings, model: ModelFiles, metrics: Metrics, clock: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        model: ModelFiles,
+        metrics: Metrics,
+        clock: Clock = system_clock,
+        tracing: Tracing | None = None,
+    ) -> None:
         self.settings = settings
-        self._model, self._metrics, self._clock = model, metrics, clock
+        self._model, self._metrics, self._clock, self._tracing = model, metrics, clock, tracing
         self._lock = DirectoryLock(settings.data_directory)
         self._stop = Event()
         self._opening: asyncio.Task[bool] | None = None
@@ -66,9 +74,7 @@ class Tenant:
             return False
         started = time.perf_counter()
         embedder, store = await asyncio.to_thread(self._open_blocking)
-        bank = self._opened = MemoryBank(
-            store, embedder, self.settings.forgetting, self._clock, self._metrics.search_stage
-        )
+        bank = self._opened = MemoryBank(store, embedder, self.settings.forgetting, self._clock, self._stage)
         await bank.open()
         self._scheduler = Scheduler(bank, self.settings, self._metrics.job_ended)
         await self._scheduler.load()
@@ -92,6 +98,11 @@ class Tenant:
                 await self._opened.close()
         finally:
             self._lock.release()
+
+    def _stage(self, name: str, seconds: float) -> None:
+        self._metrics.search_stage(name, seconds)
+        if self._tracing is not None:
+            self._tracing.stage(name, seconds)
 
     def _open_blocking(self) -> tuple[Embedder, SqliteStore]:
         from memorybank_service.embedding.local import LocalEmbedder

@@ -16,9 +16,12 @@ class Gate:
     def __init__(self, keys: KeyRing, limiter: RateLimiter) -> None:
         self._keys, self._limiter = keys, limiter
 
-    def admit(self, authorization: str | None, scope: str) -> Key:
-        """The key of the request. Raises Problem 401, 403 or 429."""
-        key = _ANYONE if self._keys.open_to_all else self._known(authorization)
+    def identify(self, authorization: str | None) -> Key:
+        """The key of the request. Raises Problem 401."""
+        return _ANYONE if self._keys.open_to_all else self._known(authorization)
+
+    def admit(self, key: Key, scope: str) -> None:
+        """Raises Problem 403 where the key lacks the scope, 429 where it has used up its rate."""
         if scope not in key.scopes:
             raise Problem(403, "forbidden", f"The key {key.name!r} does not have the scope {scope!r}.")
         if (seconds := self._limiter.wait_needed(key.name, self._keys.access.rate_limit)) > 0:
@@ -28,7 +31,6 @@ class Gate:
                 f"The key {key.name!r} has used up its rate; try again in {seconds} s.",
                 headers={"Retry-After": str(seconds)},
             )
-        return key
 
     def _known(self, authorization: str | None) -> Key:
         scheme, _, presented = (authorization or "").partition(" ")
@@ -44,6 +46,8 @@ def require(scope: str) -> Callable[[Request], Awaitable[None]]:
 
     async def check(request: Request) -> None:
         gate: Gate = request.app.state.gate
-        request.state.key = gate.admit(request.headers.get("authorization"), scope)
+        request.state.scope = scope
+        request.state.key = gate.identify(request.headers.get("authorization"))
+        gate.admit(request.state.key, scope)
 
     return check

@@ -1,0 +1,45 @@
+"""What the log says of administrative calls, and the id by which a request is found in it."""
+
+import logging
+
+import httpx
+import pytest
+
+from tests.service.conftest import KEY
+
+
+def audited(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
+    return [vars(record) for record in caplog.records if record.name == "memorybank_service.audit"]
+
+
+async def test_administrative_calls_are_told_and_others_are_not(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    await client.post("/store_memory", json={"content": "Ada's pin is 1234"})
+    await client.post("/run_forgetting_curve", headers={"X-Request-Id": "abc-7"})
+    [line] = audited(caplog)
+    assert (line["key"], line["method"], line["route"], line["status"], line["request_id"]) == (
+        "default",
+        "POST",
+        "/run_forgetting_curve",
+        200,
+        "abc-7",
+    )
+    assert KEY not in str(line)
+
+
+async def test_a_refused_administrative_call_is_told_too(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    await client.post("/run_forgetting_curve", headers={"Authorization": "Bearer wrong"})
+    [line] = audited(caplog)
+    assert (line["key"], line["status"]) == (None, 401)
+
+
+async def test_every_answer_has_an_id_that_the_caller_may_choose(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/livez", headers={"X-Request-Id": "mine"})).headers["x-request-id"] == "mine"
+    made = {(await client.get("/livez", headers={"X-Request-Id": 'a"b\t'})).headers["x-request-id"] for _ in range(2)}
+    assert len(made) == 2
+    assert all(len(request_id) == 32 for request_id in made)

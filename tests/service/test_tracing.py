@@ -1,0 +1,80 @@
+"""Traces as a collector receives them."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from tests.service.running import running
+from tests.service.waiting import until
+
+TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+class Collector(HTTPServer):
+    spans: list[Span]
+
+
+class _Receiver(BaseHTTPRequestHandler):
+    server: Collector
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            self.server.spans += [span for scope in resource.scope_spans for span in scope.spans]
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        del format, args
+
+
+@contextmanager
+def collector() -> Iterator[Collector]:
+    with Collector(("127.0.0.1", 0), _Receiver) as server:
+        server.spans = []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def attributes(span: Span) -> dict[str, object]:
+    return {entry.key: getattr(entry.value, entry.value.WhichOneof("value") or "") for entry in span.attributes}
+
+
+def test_a_request_is_a_span_of_the_caller_s_trace_with_its_stages_below_it(tmp_path: Path) -> None:
+    with collector() as server:
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        with running(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_BSP_SCHEDULE_DELAY="50") as service:
+            client = service.ready()
+            client.post("/store_memory", json={"content": "Ada's pin is 1234"})
+            trace = {"traceparent": f"00-{TRACE}-{CALLER}-01"}
+            client.post("/retrieve_memory", json={"query": "what is her pin?"}, headers=trace)
+            until(lambda: any(span.trace_id.hex() == TRACE for span in server.spans))
+            assert service.end() == 0
+    spans = {span.name: span for span in server.spans}
+    request = spans["POST /retrieve_memory"]
+    assert (request.trace_id.hex(), request.parent_span_id.hex()) == (TRACE, CALLER)
+    known = attributes(request)
+    assert (known["http.route"], known["http.response.status_code"], known["memorybank.key"]) == (
+        "/retrieve_memory",
+        200,
+        "default",
+    )
+    assert spans["search vectors"].parent_span_id == request.span_id
+    assert "pin" not in str(server.spans)
+
+
+def test_a_collector_that_is_not_there_hinders_nothing(tmp_path: Path) -> None:
+    with running(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9") as service:
+        client = service.ready()
+        assert client.post("/store_memory", json={"content": "Ada's pin is 1234"}).status_code == 200
+        assert service.end() == 0
