@@ -17,6 +17,7 @@ from memorybank_service.settings import Settings, load_settings
 from memorybank_service.store.sqlite_store import SqliteStore
 from memorybank_service.tenant import Tenant
 from tests.service.manual_clock import ManualClock
+from tests.service.provider import Provider, running_provider
 
 KEY = "a-key-of-the-tests"
 
@@ -24,6 +25,13 @@ KEY = "a-key-of-the-tests"
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    """A model provider on loopback that does what the test tells it."""
+    with running_provider() as provider:
+        yield provider
 
 
 @pytest.fixture(scope="session")
