@@ -24,6 +24,7 @@ def create_app(tenant: Tenant, keys: KeyRing, metrics: Metrics, tracing: Tracing
     app = FastAPI(title="MemoryBank", version=__version__, docs_url=None, redoc_url=None)
     app.state.tenant = tenant
     app.state.gate = Gate(keys, RateLimiter(time.monotonic))
+    app.state.idempotent_under_way = set()
     app.include_router(probes.router)
     app.include_router(legacy.router)
     problems.register(app)

@@ -1,16 +1,19 @@
 """The API that MemoryBank clients already speak, at the root and with verbs in its paths."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from pydantic import BaseModel, Field
+from starlette.responses import Response
 
 from memorybank_service.clock import rfc3339
 from memorybank_service.http.auth import require
 from memorybank_service.http.fields import MemoryId, Metadata, MetadataFilter, Text, TopK
+from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.problems import Problem
 from memorybank_service.memory.bank import MemoryBank
-from memorybank_service.memory.keeping import Draft
+from memorybank_service.memory.keeping import Draft, Stored
 from memorybank_service.memory.recalling import Recollection, Search
 from memorybank_service.scheduler import Job
 from memorybank_service.store import NO_USER, Memory, Scope
@@ -105,8 +108,8 @@ async def _bank(request: Request) -> MemoryBank:
 Bank = Annotated[MemoryBank, Depends(_bank)]
 
 
-@router.post("/store_memory", dependencies=[Depends(require("write"))])
-async def store_memory(body: StoreRequest, bank: Bank) -> StoreAnswer:
+@router.post("/store_memory", dependencies=[Depends(require("write"))], response_model=StoreAnswer)
+async def store_memory(body: StoreRequest, bank: Bank, once: OnceOnly) -> Response:
     """Answers when the memory is on disk; the next search finds it."""
     given = body.metadata or {}
     draft = Draft(
@@ -115,8 +118,11 @@ async def store_memory(body: StoreRequest, bank: Bank) -> StoreAnswer:
         run_id=given.get("session_id"),
         metadata={name: value for name, value in given.items() if name not in _IDS},
     )
-    [stored] = await bank.memories.add([draft])
-    return StoreAnswer(memory_id=stored.kept.memory.id)
+
+    def answer(stored: Sequence[Stored]) -> str:
+        return StoreAnswer(memory_id=stored[0].kept.memory.id).model_dump_json()
+
+    return await once(bank, lambda along: bank.memories.add([draft], along), answer)
 
 
 @router.post("/retrieve_memory", dependencies=[Depends(require("read"))])

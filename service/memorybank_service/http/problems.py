@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from memorybank_service.store import StoreError, StoreFullError
+from memorybank_service.store import ConflictError, StoreError, StoreFullError
 from memorybank_service.tenant import NotReadyError
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,10 @@ def register(app: FastAPI) -> None:
     async def not_ready(request: Request, error: NotReadyError) -> Response:
         detail = "The memories are not open yet; try again in a moment."
         return problem_response(request.url.path, Problem(503, "not-ready", detail, headers={"Retry-After": "1"}))
+
+    @app.exception_handler(ConflictError)
+    async def conflicting(request: Request, error: ConflictError) -> Response:
+        return problem_response(request.url.path, Problem(409, "conflict", _capital(str(error))))
 
     @app.exception_handler(StoreFullError)
     async def full(request: Request, error: StoreFullError) -> Response:

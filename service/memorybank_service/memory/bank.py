@@ -17,7 +17,7 @@ from memorybank_service.memory.jobs import Jobs
 from memorybank_service.memory.keeping import Keeping
 from memorybank_service.memory.recalling import Recalling
 from memorybank_service.settings import ForgettingSettings
-from memorybank_service.store import MemoryStore, Totals
+from memorybank_service.store import KeptReply, MemoryStore, Totals
 
 
 class MemoryBank:
@@ -67,3 +67,7 @@ class MemoryBank:
 
     async def size_bytes(self) -> int:
         return await self.footing.read(self.footing.store.size_bytes)
+
+    async def reply(self, key_name: str, route: str, idempotency_key: str) -> KeptReply | None:
+        """The answer that was kept with a write under this idempotency key, for 24 hours."""
+        return await self.footing.read(self.footing.store.reply, key_name, route, idempotency_key, self.now())

@@ -2,15 +2,17 @@
 
 import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from typing import TypeVar, cast
 
 from memorybank_service.memory.footing import Footing
 from memorybank_service.memory.retention import MemoryState
 from memorybank_service.store import (
     NO_USER,
     NOTHING_ALONG,
+    Added,
     Along,
     Amendment,
     Event,
@@ -19,6 +21,7 @@ from memorybank_service.store import (
     Vector,
 )
 
+T = TypeVar("T")
 ACTIVE: frozenset[MemoryState] = frozenset({"active"})
 EVERY_STATE: frozenset[MemoryState] = frozenset({"active", "faded", "expired", "superseded"})
 
@@ -49,6 +52,8 @@ class Kept:
     memory: Memory
     state: MemoryState
     retention: float
+    sources: Sequence[str] = ()
+    """Ids of the memories that a fact was made of."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,15 @@ class Stored:
     """False: it was there already, word for word under the same id."""
 
 
+def kept(footing: Footing, memory: Memory) -> Kept:
+    """As it stands now; blocks for a fact, whose sources are looked up."""
+    sources = footing.store.sources(memory.seq) if memory.kind == "fact" else ()
+    return Kept(memory, *footing.state_of(memory), sources)
+
+
 class Keeping:
+    """Where a write takes an `along` with a receipt, its answer is made from what the method returns."""
+
     def __init__(self, footing: Footing) -> None:
         self._on = footing
 
@@ -70,26 +83,23 @@ class Keeping:
         vectors = await self._on.embed([draft.content for draft in drafts])
         now = self._on.now()
         new = [_memory(draft, now, vector) for draft, vector in zip(drafts, vectors, strict=True)]
-        added = await asyncio.wrap_future(self._on.store.add(new, along))
-        return [Stored(self._kept(entry.memory), entry.is_new) for entry in added]
+        added = self._on.store.add(new, _answering(along, self._stored))
+        return await self._on.read(self._stored, await asyncio.wrap_future(added))
 
     async def get(self, memory_id: str) -> Kept | None:
-        memory = await self._on.read(self._on.store.find, memory_id)
-        return None if memory is None else self._kept(memory)
-
-    async def sources(self, memory: Memory) -> list[str]:
-        """The ids of the memories that a fact was made of."""
-        return await self._on.read(self._on.store.sources, memory.seq)
+        return await self._on.read(self._find, memory_id)
 
     async def amend(self, memory_id: str, amendment: Amendment, along: Along = NOTHING_ALONG) -> Kept | None:
         """None if there is no such memory. New words are embedded anew; strength and age stay."""
         if amendment.content is not None:
             [vector] = await self._on.embed([amendment.content])
             amendment = replace(amendment, vector=vector)
+        along = _answering(along, self._kept_or_none)
         return await self._changed(self._on.store.amend(memory_id, amendment, self._on.now(), along))
 
     async def restore(self, memory_id: str, along: Along = NOTHING_ALONG) -> Kept | None:
         """Out of fading, expiry and supersession, as fresh as on the day it arrived; None if there is none."""
+        along = _answering(along, self._kept_or_none)
         return await self._changed(self._on.store.restore(memory_id, self._on.now(), along))
 
     async def pin(self, memory_id: str, pinned: bool, along: Along = NOTHING_ALONG) -> Kept | None:
@@ -110,12 +120,25 @@ class Keeping:
         first = next((event.old_content for event in events if event.action == "UPDATE"), memory.content)
         return [Event(0, memory_id, "ADD", None, first, memory.stored_at, None), *events]
 
-    def _kept(self, memory: Memory) -> Kept:
-        return Kept(memory, *self._on.state_of(memory))
+    def _find(self, memory_id: str) -> Kept | None:
+        return self._kept_or_none(self._on.store.find(memory_id))
+
+    def _stored(self, added: list[Added]) -> list[Stored]:
+        return [Stored(kept(self._on, entry.memory), entry.is_new) for entry in added]
+
+    def _kept_or_none(self, memory: Memory | None) -> Kept | None:
+        return None if memory is None else kept(self._on, memory)
 
     async def _changed(self, change: Future[Memory | None]) -> Kept | None:
-        memory = await asyncio.wrap_future(change)
-        return None if memory is None else self._kept(memory)
+        return await self._on.read(self._kept_or_none, await asyncio.wrap_future(change))
+
+
+def _answering(along: Along, returned: Callable[[T], object]) -> Along:
+    """With a receipt whose answer is made of what `returned` makes of the store's result."""
+    if along.receipt is None:
+        return along
+    answer = along.receipt.answer
+    return replace(along, receipt=replace(along.receipt, answer=lambda result: answer(returned(cast(T, result)))))
 
 
 def _memory(draft: Draft, now: float, vector: Vector) -> NewMemory:

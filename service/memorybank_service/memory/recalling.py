@@ -9,7 +9,7 @@ import numpy as np
 
 from memorybank_service.clock import SECONDS_PER_HOUR
 from memorybank_service.memory.footing import Footing
-from memorybank_service.memory.keeping import ACTIVE, EVERY_STATE, Kept
+from memorybank_service.memory.keeping import ACTIVE, EVERY_STATE, Kept, kept
 from memorybank_service.memory.retention import MemoryState
 from memorybank_service.memory.retrieval import Hit, Query, search
 from memorybank_service.store import FilterValue, Memory, Scope
@@ -122,5 +122,5 @@ class Recalling:
         rest = (seqs if before is None else seqs[seqs < before])[offset:]
         shown = [int(seq) for seq in rest[:limit]]
         memories = self._on.store.fetch(shown)
-        kept = [Kept(memories[seq], *self._on.state_of(memories[seq])) for seq in shown if seq in memories]
-        return Page(kept, len(seqs), str(shown[-1]) if len(rest) > limit else None)
+        listed = [kept(self._on, memories[seq]) for seq in shown if seq in memories]
+        return Page(listed, len(seqs), str(shown[-1]) if len(rest) > limit else None)

@@ -2,27 +2,29 @@
 
 import sqlite3
 
+from memorybank_service.store import ConflictError
 from memorybank_service.store.records import KeptReply, Receipt
 
 KEPT_SECONDS = 24 * 3600.0
 
 
 def keep(connection: sqlite3.Connection, receipt: Receipt, result: object, owner: int | None) -> None:
-    """`owner`: whose memories the answer shows; None: several owners' or nobody's."""
+    """`owner`: whose memories the answer shows; None: several owners' or nobody's. Raises ConflictError."""
     connection.execute("DELETE FROM reply WHERE at <= ?", (receipt.at - KEPT_SECONDS,))
-    connection.execute(
-        "INSERT INTO reply VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            receipt.key_name,
-            receipt.route,
-            receipt.idempotency_key,
-            receipt.digest,
-            receipt.status,
-            receipt.answer(result),
-            receipt.at,
-            owner,
-        ),
+    row = (
+        receipt.key_name,
+        receipt.route,
+        receipt.idempotency_key,
+        receipt.digest,
+        receipt.status,
+        receipt.answer(result),
+        receipt.at,
+        owner,
     )
+    try:
+        connection.execute("INSERT INTO reply VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    except sqlite3.IntegrityError:
+        raise ConflictError("another write was answered under this idempotency key") from None
 
 
 def kept(
