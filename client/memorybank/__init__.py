@@ -1,4 +1,4 @@
-"""Client of the MemoryBank service: one tenant's memories over HTTP.
+"""Client of the MemoryBank service: one tenant's memories over HTTP, synchronous and asynchronous.
 
 >>> from memorybank import MemoryBankClient
 >>> with MemoryBankClient("http://127.0.0.1:8000", api_key=...) as bank:
@@ -6,26 +6,46 @@
 ...     bank.retrieve_memories("what does Ada like?", metadata={"user_id": "ada"})
 """
 
+from memorybank.address import __version__
+from memorybank.async_client import AsyncMemoryBankClient
 from memorybank.client import MemoryBankClient
 from memorybank.errors import (
     ApiError,
     AuthenticationError,
+    ConflictError,
     ConnectionFailedError,
     InvalidRequestError,
+    JobFailedError,
+    JobUnfinishedError,
     MemoryBankError,
+    NoAnswerInTimeError,
     NotFoundError,
+    PermissionDeniedError,
     RateLimitedError,
+    StorageFullError,
+    UnavailableError,
+    UnexpectedAnswerError,
 )
-from memorybank.types import FoundMemory
+from memorybank.records import FoundMemory
 
 __all__ = [
     "MemoryBankClient",
+    "AsyncMemoryBankClient",
     "FoundMemory",
     "MemoryBankError",
     "ConnectionFailedError",
+    "NoAnswerInTimeError",
     "ApiError",
     "InvalidRequestError",
     "AuthenticationError",
+    "PermissionDeniedError",
     "NotFoundError",
+    "ConflictError",
     "RateLimitedError",
+    "UnavailableError",
+    "StorageFullError",
+    "UnexpectedAnswerError",
+    "JobFailedError",
+    "JobUnfinishedError",
+    "__version__",
 ]

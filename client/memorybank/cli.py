@@ -12,6 +12,7 @@ from typing import Any
 
 from memorybank.client import MemoryBankClient
 from memorybank.errors import ApiError, MemoryBankError
+from memorybank.wire import rfc3339
 
 EXAMPLES = r"""\
 examples:
@@ -49,7 +50,10 @@ def _run(client: MemoryBankClient, options: argparse.Namespace) -> Any:
         case "store":
             return {"memory_id": client.store_memory(options.content, metadata), "status": "stored"}
         case "search":
-            return [vars(found) for found in client.retrieve_memories(options.query, options.top_k, metadata)]
+            return [
+                {**vars(found), "timestamp": rfc3339(found.timestamp)}
+                for found in client.retrieve_memories(options.query, options.top_k, metadata)
+            ]
         case "forget":
             client.forget_memory(options.memory_id)
             return {"memory_id": options.memory_id, "status": "deleted"}

@@ -1,109 +1,134 @@
-"""The synchronous client: one method an endpoint, by the names that MemoryBank's users know."""
+"""The synchronous client: how one step is done here, and the list of its methods.
+
+Each method is described once, in `endpoints/`; the asynchronous client differs in how it does a step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
-import httpx
+from memorybank.attempts import attempts
+from memorybank.base import DEFAULT_RETRIES, DEFAULT_TIMEOUT, DEFAULT_WAIT, BaseClient, Method, method
+from memorybank.call import Asked, Call, Exchange, Pause, Step
+from memorybank.endpoints import any_route, legacy
+from memorybank.errors import MemoryBankError
+from memorybank.shapes import LineReader, Lines, Pages
 
-from memorybank.errors import ConnectionFailedError, error_of
-from memorybank.types import FoundMemory
+if TYPE_CHECKING:
+    import httpx
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-class MemoryBankClient:
-    """Talks to one tenant at `base_url`; every method raises `MemoryBankError` where the tenant refuses or is silent.
+def answered(build: Callable[P, Asked[T]]) -> Method[P, T]:
+    return cast("Method[P, T]", method(build, "follow"))
 
-    An `api_key` that no header can carry is a ValueError. `timeout` is in seconds and bounds each request. `transport`
-    replaces the network (tests, proxies of your own).
+
+def listed(build: Callable[P, Pages[T]]) -> Method[P, Iterator[T]]:
+    return cast("Method[P, Iterator[T]]", method(build, "pages", "Iterator[{}]"))
+
+
+def streamed(build: Callable[P, Lines]) -> Method[P, Iterator[dict[str, Any]]]:
+    return cast("Method[P, Iterator[dict[str, Any]]]", method(build, "lines", "Iterator[{}]"))
+
+
+class MemoryBankClient(BaseClient):
+    """Talks to one tenant; every method raises a `MemoryBankError` where the tenant refuses or is silent.
+
+    `base_url` and `api_key` are by default those of the environment, MEMORYBANK_URL and MEMORYBANK_API_KEY. `timeout`
+    is in seconds: how long the tenant may stay silent in one request (None: for ever). A request that got no answer, or
+    "not now", is sent up to `max_retries` times more, waiting at most `max_wait` seconds in all between them; nothing
+    is done twice by that. An address or key that cannot be used is a ValueError.
+
+    Threads may share a client. `http_client` takes the place of the connections of its own (a proxy, certificates of
+    yours) and stays yours to close; `sleep` and `clock`, in seconds, are there for tests.
     """
 
     def __init__(
         self,
-        base_url: str,
+        base_url: str | None = None,
         api_key: str | None = None,
         *,
-        timeout: float = 30.0,
-        transport: httpx.BaseTransport | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        max_retries: int = DEFAULT_RETRIES,
+        max_wait: float = DEFAULT_WAIT,
+        http_client: httpx.Client | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        address, headers = _loopback(httpx.URL(base_url))
-        if api_key:
-            if not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
-                raise ValueError("the API key has characters that a header cannot carry")  # which are not shown
-            headers["Authorization"] = f"Bearer {api_key}"
-        self._http = httpx.Client(base_url=address, headers=headers, timeout=timeout, transport=transport)
+        super().__init__(base_url, api_key, timeout, max_retries, max_wait)
+        from memorybank import network
 
-    def store_memory(self, content: str, metadata: Mapping[str, Any] | None = None) -> str:
-        """Stores the words; returns the memory's id once they are on the tenant's disk."""
-        answer = self._call("POST", "/store_memory", {"content": content, "metadata": dict(metadata or {})})
-        return str(answer["memory_id"])
+        self._pool, self._pieces = network.Pool(http_client), network.pieces
+        self._sleep, self._clock = sleep, clock
 
-    def retrieve_memories(
-        self, query: str, top_k: int = 3, metadata: Mapping[str, Any] | None = None
-    ) -> list[FoundMemory]:
-        """The memories that answer the query, best first; `metadata` narrows by equality (`user_id` to one user)."""
-        body = {"query": query, "top_k": top_k, "metadata": dict(metadata or {})}
-        return [FoundMemory.of(memory) for memory in self._call("POST", "/retrieve_memory", body)["memories"]]
+    # The names that MemoryBank's users know.
+    store_memory = answered(legacy.store_memory)
+    retrieve_memories = answered(legacy.retrieve_memories)
+    forget_memory = answered(legacy.forget_memory)
+    get_memory_stats = answered(legacy.get_memory_stats)
+    get_scheduler_status = answered(legacy.get_scheduler_status)
+    run_forgetting_curve = answered(legacy.run_forgetting_curve)
+    health_check = answered(legacy.health_check)
 
-    def forget_memory(self, memory_id: str) -> None:
-        """Deletes one memory for good; `NotFoundError` where there is none of that id."""
-        self._call("POST", "/forget_memory", {"memory_id": memory_id})
+    request = answered(any_route.request)
 
-    def get_memory_stats(self) -> dict[str, Any]:
-        return self._call("GET", "/memory_stats")
+    def follow(self, asked: Asked[T]) -> T:
+        """Does the steps of a call or of a longer piece of work, and returns what it comes to."""
+        steps = iter(asked)
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    reply = self._do(step)
+                except MemoryBankError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(reply)
+        except StopIteration as end:
+            return cast("T", end.value)
 
-    def get_scheduler_status(self) -> dict[str, Any]:
-        return self._call("GET", "/scheduler_status")
+    def pages(self, pages: Pages[T]) -> Iterator[T]:
+        """The entries of a list, each page fetched when the one before it has been read."""
+        cursor: str | None = None
+        while True:
+            page = self.follow(pages.page(cursor))
+            yield from page.results
+            if (cursor := page.next_cursor) is None:
+                return
 
-    def run_forgetting_curve(self) -> dict[str, Any]:
-        """Runs the forgetting now; says how many memories are faded, and how many this run purged."""
-        return self._call("POST", "/run_forgetting_curve")
+    def lines(self, lines: Lines) -> Iterator[dict[str, Any]]:
+        """The records of a stream, as they come."""
+        answer, reader = self.follow(lines.call), LineReader()
+        with closing(self._pieces(answer)) as pieces:
+            for piece in pieces:
+                yield from reader.feed(piece)
+        yield from reader.end()
 
-    def health_check(self) -> dict[str, Any]:
-        return self._call("GET", "/health")
+    def _do(self, step: Step) -> object:
+        match step:
+            case Exchange():
+                return self._pool.exchange(self._address, step, self._timeout)
+            case Pause():
+                if step.seconds > 0:
+                    self._sleep(step.seconds)
+                return self._clock()
+            case Call():
+                return self.follow(attempts(step, self._retrying))
 
     def close(self) -> None:
-        self._http.close()
+        """Closes its connections, and those of the clients made `with_options` of it, which are the same."""
+        self._pool.close()
 
-    def __enter__(self) -> MemoryBankClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        try:
-            response = self._http.request(method, path, json=body)
-        except httpx.RequestError as error:
-            raise ConnectionFailedError(f"{self._http.base_url} does not answer: {error}") from error
-        answer = _object(response)
-        if response.is_success and answer is not None:
-            return answer
-        raise error_of(response.status_code, _detail(response, answer), response.headers.get("Retry-After"))
-
-
-def _loopback(url: httpx.URL) -> tuple[httpx.URL, dict[str, str]]:
-    """Names below `.localhost` mean this machine (RFC 6761, 6.3), as curl has it; many resolvers do not."""
-    if url.scheme == "http" and url.host.endswith(".localhost"):
-        return httpx.URL(f"http://127.0.0.1:{url.port or 80}{url.path}"), {"Host": url.netloc.decode()}
-    return url, {}
-
-
-def _object(response: httpx.Response) -> dict[str, Any] | None:
-    """The JSON object that was answered; None for a page of whatever else stands at the address."""
-    try:
-        answer = response.json()
-    except ValueError:
-        return None
-    return answer if isinstance(answer, dict) else None
-
-
-def _detail(response: httpx.Response, answer: Mapping[str, Any] | None) -> str:
-    """The sentence with which the service refused; for a proxy's answer, which has none, the status's name."""
-    if answer is not None and isinstance(answer.get("detail"), str):
-        return str(answer["detail"])
-    problem = ", but nothing that a tenant says" if response.is_success else ""
-    return f"{response.request.url} answered {response.status_code} {response.reason_phrase}{problem}"

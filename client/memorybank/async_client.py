@@ -1,0 +1,129 @@
+"""The asynchronous client: how one step is done here, and the list of its methods, which is the synchronous one's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import aclosing
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
+
+from memorybank.attempts import attempts
+from memorybank.base import DEFAULT_RETRIES, DEFAULT_TIMEOUT, DEFAULT_WAIT, BaseClient, Method, method
+from memorybank.call import Asked, Call, Exchange, Pause, Step
+from memorybank.endpoints import any_route, legacy
+from memorybank.errors import MemoryBankError
+from memorybank.shapes import LineReader, Lines, Pages
+
+if TYPE_CHECKING:
+    import httpx
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def answered(build: Callable[P, Asked[T]]) -> Method[P, Coroutine[Any, Any, T]]:
+    return cast("Method[P, Coroutine[Any, Any, T]]", method(build, "follow", "Coroutine[Any, Any, {}]"))
+
+
+def listed(build: Callable[P, Pages[T]]) -> Method[P, AsyncIterator[T]]:
+    return cast("Method[P, AsyncIterator[T]]", method(build, "pages", "AsyncIterator[{}]"))
+
+
+def streamed(build: Callable[P, Lines]) -> Method[P, AsyncIterator[dict[str, Any]]]:
+    return cast("Method[P, AsyncIterator[dict[str, Any]]]", method(build, "lines", "AsyncIterator[{}]"))
+
+
+class AsyncMemoryBankClient(BaseClient):
+    """`MemoryBankClient` for asyncio and trio: the same arguments and methods, to be awaited or iterated `async for`.
+
+    It belongs to the event loop in which it is first used. `http_client` is an `httpx.AsyncClient`, and `sleep` returns
+    something to be awaited.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout: float | None = DEFAULT_TIMEOUT,
+        max_retries: int = DEFAULT_RETRIES,
+        max_wait: float = DEFAULT_WAIT,
+        http_client: httpx.AsyncClient | None = None,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(base_url, api_key, timeout, max_retries, max_wait)
+        from memorybank import network
+
+        self._pool, self._pieces = network.AsyncPool(http_client), network.pieces_async
+        self._sleep, self._clock = sleep or network.sleep, clock
+
+    # The names that MemoryBank's users know.
+    store_memory = answered(legacy.store_memory)
+    retrieve_memories = answered(legacy.retrieve_memories)
+    forget_memory = answered(legacy.forget_memory)
+    get_memory_stats = answered(legacy.get_memory_stats)
+    get_scheduler_status = answered(legacy.get_scheduler_status)
+    run_forgetting_curve = answered(legacy.run_forgetting_curve)
+    health_check = answered(legacy.health_check)
+
+    request = answered(any_route.request)
+
+    async def follow(self, asked: Asked[T]) -> T:
+        """Does the steps of a call or of a longer piece of work, and returns what it comes to."""
+        steps = iter(asked)
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    reply = await self._do(step)
+                except MemoryBankError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(reply)
+        except StopIteration as end:
+            return cast("T", end.value)
+
+    async def pages(self, pages: Pages[T]) -> AsyncIterator[T]:
+        """The entries of a list, each page fetched when the one before it has been read."""
+        cursor: str | None = None
+        while True:
+            page = await self.follow(pages.page(cursor))
+            for entry in page.results:
+                yield entry
+            if (cursor := page.next_cursor) is None:
+                return
+
+    async def lines(self, lines: Lines) -> AsyncIterator[dict[str, Any]]:
+        """The records of a stream, as they come. One that is left early ends its connection by `aclosing`."""
+        answer, reader = await self.follow(lines.call), LineReader()
+        async with aclosing(self._pieces(answer)) as pieces:
+            async for piece in pieces:
+                for record in reader.feed(piece):
+                    yield record
+        for record in reader.end():
+            yield record
+
+    async def _do(self, step: Step) -> object:
+        match step:
+            case Exchange():
+                return await self._pool.exchange(self._address, step, self._timeout)
+            case Pause():
+                if step.seconds > 0:
+                    await self._sleep(step.seconds)
+                return self._clock()
+            case Call():
+                return await self.follow(attempts(step, self._retrying))
+
+    async def close(self) -> None:
+        """Closes its connections, and those of the clients made `with_options` of it, which are the same."""
+        await self._pool.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

@@ -1,0 +1,65 @@
+"""The API that MemoryBank clients already speak, by the names that its users know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from memorybank.call import Call
+from memorybank.decode import each
+from memorybank.records import FoundMemory
+
+
+def store_memory(
+    content: str, metadata: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None
+) -> Call[str]:
+    """Stores the words; returns the memory's id once they are on the tenant's disk.
+
+    `metadata` has `user_id` and `session_id` where the memory is a user's and of a conversation; all else is kept as
+    given. At most 32 KiB of content and 16 KiB of metadata.
+    """
+    body = {"content": content, "metadata": dict(metadata or {})}
+    return Call(
+        "POST",
+        "/store_memory",
+        lambda answer: str(answer["memory_id"]),
+        body=body,
+        writes=True,
+        idempotency_key=idempotency_key,
+    )
+
+
+def retrieve_memories(query: str, top_k: int = 3, metadata: Mapping[str, Any] | None = None) -> Call[list[FoundMemory]]:
+    """The memories that answer the query, best first.
+
+    `metadata` narrows by equality (a list: by containing all of it), `user_id` in it to one user; without that the
+    whole tenant is searched.
+    """
+    body = {"query": query, "top_k": top_k, "metadata": dict(metadata or {})}
+    return Call("POST", "/retrieve_memory", each(FoundMemory, "memories"), body=body)
+
+
+def forget_memory(memory_id: str) -> Call[None]:
+    """Deletes one memory for good; `NotFoundError` where there is none of that id."""
+    body = {"memory_id": memory_id}
+    return Call("POST", "/forget_memory", lambda answer: None, body=body, writes=True, gone_is_done=True)
+
+
+def get_memory_stats() -> Call[dict[str, Any]]:
+    """How many memories there are, how important on average, the oldest and the newest; times as RFC 3339, or None."""
+    return Call("GET", "/memory_stats", dict)
+
+
+def get_scheduler_status() -> Call[dict[str, Any]]:
+    """What the service does on its own: each job with its next run, and what came of the last."""
+    return Call("GET", "/scheduler_status", dict)
+
+
+def run_forgetting_curve() -> Call[dict[str, Any]]:
+    """Runs the forgetting now; says how many memories are faded, and how many this run purged."""
+    return Call("POST", "/run_forgetting_curve", dict, writes=True)
+
+
+def health_check() -> Call[dict[str, Any]]:
+    """Whether the tenant answers; needs no key. `UnavailableError` while it starts."""
+    return Call("GET", "/health", dict)
