@@ -8,7 +8,7 @@ StoreError
   ConflictError      a write contradicts what is there
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
@@ -33,6 +33,7 @@ from memorybank_service.store.records import (
     NewMemory,
     Receipt,
     Scope,
+    Space,
     Vector,
 )
 
@@ -46,6 +47,8 @@ __all__ = [
     "Vector",
     "FilterValue",
     "Scope",
+    "Space",
+    "Spaces",
     "NO_USER",
     "WHOLE_TENANT",
     "Memory",
@@ -156,6 +159,35 @@ class View(Protocol):
         ...
 
 
+class Spaces(Protocol):
+    """Embedding every memory anew while the store is in use: into vectors of their own, which then take the place."""
+
+    @property
+    def current(self) -> Space:
+        """That of the vectors which searches compare."""
+        ...
+
+    def begin_next(self, name: str) -> Future[None]:
+        """The next vectors are of the space of this name; what was gathered for another is dropped."""
+        ...
+
+    def missing_next(self, after: int, limit: int) -> list[Memory]:
+        """Memories without their next vector, in the order of arrival, behind the number `after`."""
+        ...
+
+    def count_next(self) -> tuple[int, int]:
+        """How many memories have their next vector, of how many."""
+        ...
+
+    def write_next(self, vectors: Mapping[int, tuple[float, Vector]], name: str) -> Future[int]:
+        """As `set_vectors`."""
+        ...
+
+    def swap(self, space: Space, tolerated: int, now: float, along: Along) -> Future[bool]:
+        """In one commit, unless more than `tolerated` memories lack their next vector; those that do wait for it."""
+        ...
+
+
 class MemoryStore(Protocol):
     # Memories
 
@@ -225,7 +257,14 @@ class MemoryStore(Protocol):
         """The name of what made the vectors: those of two names are never compared."""
         ...
 
-    def pending_embeddings(self, limit: int) -> list[Memory]: ...
+    @property
+    def spaces(self) -> Spaces: ...
+
+    def embeddings_pending(self) -> int: ...
+
+    def pending_embeddings(self, limit: int, without: Collection[int] = ()) -> list[Memory]:
+        """The longest waiting first; `without`: not these."""
+        ...
 
     def set_vectors(self, vectors: Mapping[int, tuple[float, Vector]], space: str) -> Future[int]:
         """By number, each with the `updated_at` of the words it was made of: what changed since is left waiting.

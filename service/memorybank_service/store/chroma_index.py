@@ -82,6 +82,11 @@ class ChromaIndex:
         self._wanted = True
         self._wake.set()
 
+    def rebuild(self) -> None:
+        """From the truth, in the background; nobody is answered from what is there now."""
+        self._doubtful = True
+        self.call()
+
     def nearest(self, vector: Vector, owner: int | None, count: int) -> NDArray[np.int64] | None:
         """The memories' numbers, nearest first; None if the index cannot be asked now."""
         with self._lock:

@@ -1,7 +1,7 @@
 """Vectors that come after the words: which memories wait for one, and writing those that have arrived."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from memorybank_service.store.memories import fetch
 from memorybank_service.store.records import Memory, Vector
@@ -9,10 +9,16 @@ from memorybank_service.store.rosters import encode
 from memorybank_service.store.touched import Touched
 
 
-def pending(connection: sqlite3.Connection, limit: int) -> list[Memory]:
+def pending(connection: sqlite3.Connection, limit: int, without: Collection[int]) -> list[Memory]:
     """The longest waiting first."""
-    rows = connection.execute("SELECT seq FROM embed_pending ORDER BY seq LIMIT ?", (limit,)).fetchall()
-    return list(fetch(connection, [row[0] for row in rows]).values())
+    query = "SELECT seq FROM embed_pending ORDER BY seq LIMIT ?"
+    rows = connection.execute(query, (limit + len(without),)).fetchall()
+    chosen = [row[0] for row in rows if row[0] not in without]
+    return list(fetch(connection, chosen[:limit]).values())
+
+
+def count_pending(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM embed_pending").fetchone()[0])
 
 
 def write_vectors(connection: sqlite3.Connection, vectors: Mapping[int, tuple[float, Vector]], touched: Touched) -> int:

@@ -16,8 +16,8 @@ LEFT JOIN vector v ON v.seq = p.seq LEFT JOIN memory m ON m.seq = p.seq ORDER BY
 
 
 class TruthAsSource:
-    def __init__(self, readers: Readers, writer: Writer, dimension: int) -> None:
-        self._readers, self._writer, self._dimension = readers, writer, dimension
+    def __init__(self, readers: Readers, writer: Writer) -> None:
+        self._readers, self._writer = readers, writer
 
     def pending_seqs(self, limit: int) -> list[int]:
         rows = self._readers.get().execute("SELECT seq FROM index_pending LIMIT ?", (limit,))
@@ -26,7 +26,7 @@ class TruthAsSource:
     def pending_entries(self, limit: int) -> list[PendingEntry]:
         rows = self._readers.get().execute(_PENDING, (limit,)).fetchall()
         return [
-            PendingEntry(seq, owner or 0, None if blob is None else decode(blob, self._dimension))
+            PendingEntry(seq, owner or 0, None if blob is None else decode(blob, len(blob) // 2))
             for seq, owner, blob in rows
         ]
 

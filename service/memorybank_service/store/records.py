@@ -35,6 +35,16 @@ WHOLE_TENANT = Scope(user_id=None)
 
 
 @dataclass(frozen=True)
+class Space:
+    """What made the vectors, and how long they are."""
+
+    name: str
+    """Provider and model."""
+    dimension: int
+    """0: not known before the first vector arrives."""
+
+
+@dataclass(frozen=True)
 class NewMemory:
     id: str
     content: str

@@ -39,8 +39,8 @@ Matrix = NDArray[np.float32]
 
 
 def decode(blob: bytes | None, dimension: int) -> Matrix:
-    """A stored vector (float16, which keeps a cosine to 1e-4) as float32; zeros where there is none."""
-    if blob is None:
+    """A stored vector (float16, which keeps a cosine to 1e-4) as float32; zeros where there is none of this length."""
+    if blob is None or len(blob) != 2 * dimension:
         return np.zeros(dimension, np.float32)
     return np.frombuffer(blob, np.float16).astype(np.float32)
 
@@ -154,7 +154,7 @@ class Rosters:
     """The rosters used last, within a budget of memory."""
 
     def __init__(self, dimension: int, exact_limit: int = EXACT_LIMIT) -> None:
-        self._dimension, self._exact_limit = dimension, exact_limit
+        self.dimension, self._exact_limit = dimension, exact_limit
         self._lock = threading.Lock()
         self._resident: OrderedDict[int | None, ResidentRoster] = OrderedDict()
 
@@ -163,7 +163,7 @@ class Rosters:
         with self._lock:
             roster = self._resident.get(owner)
             if roster is None:
-                roster = self._resident[owner] = ResidentRoster(owner, self._dimension, self._exact_limit)
+                roster = self._resident[owner] = ResidentRoster(owner, self.dimension, self._exact_limit)
             self._resident.move_to_end(owner)
             self._evict()
         return roster

@@ -4,7 +4,8 @@ import sqlite3
 import uuid
 from pathlib import Path
 
-from memorybank_service.store import StoreError
+from memorybank_service.store import StoreError, notes, spaces
+from memorybank_service.store.records import Space
 from memorybank_service.store.words import RULES
 
 VERSION = 2
@@ -42,7 +43,7 @@ CREATE TABLE summary (
     PRIMARY KEY (owner, kind, day)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE embed_pending (seq INTEGER PRIMARY KEY) STRICT;
-CREATE TABLE vector_next (seq INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT;
+CREATE TABLE vector_next (seq INTEGER PRIMARY KEY REFERENCES memory, vector BLOB NOT NULL) STRICT;
 CREATE TABLE reply (
     key_name TEXT NOT NULL,
     route TEXT NOT NULL,
@@ -142,12 +143,14 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA cache_size = -4000")
+    # What a statement puts aside stays out of files: a pod has no folder for it, and erasing would not find it there.
+    connection.execute("PRAGMA temp_store = MEMORY")
     if read_only:
         connection.execute("PRAGMA query_only = ON")
     return connection
 
 
-def open_database(path: Path, embedding: str) -> sqlite3.Connection:
+def open_database(path: Path, space: Space) -> sqlite3.Connection:
     """The writing connection to a store of this version, made if there is none, brought up to it if it is older.
 
     Raises StoreError where the file is no store, or one that a newer version wrote.
@@ -164,7 +167,7 @@ def open_database(path: Path, embedding: str) -> sqlite3.Connection:
                 "run that version or a newer one"
             )
         if version == 0:
-            _create(connection, embedding)
+            _create(connection, space)
         connection.execute("PRAGMA journal_mode = WAL")
         if 0 < version < VERSION:
             _migrate(connection, path, version)
@@ -178,12 +181,12 @@ def copy_before_migration(path: Path, version: int) -> Path:
     return path.with_name(f"{path.stem}.schema-{version}{path.suffix}")
 
 
-def _create(connection: sqlite3.Connection, embedding: str) -> None:
+def _create(connection: sqlite3.Connection, space: Space) -> None:
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only a database without tables takes it
-    notes = {"store_id": str(uuid.uuid4()), "embedding": embedding, "word_rules": str(RULES)}
     connection.execute("BEGIN IMMEDIATE")
     _run(connection, _TABLES)
-    connection.executemany("INSERT INTO note VALUES (?, ?)", notes.items())
+    notes.write(connection, {"store_id": str(uuid.uuid4()), "word_rules": str(RULES)})
+    spaces.record(connection, space)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 

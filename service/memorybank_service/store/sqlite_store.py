@@ -3,16 +3,26 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from memorybank_service.store import FadedMemory, StoreError, Totals, fading, history, memories, notes, tombstones
+from memorybank_service.store import (
+    FadedMemory,
+    StoreError,
+    Totals,
+    fading,
+    history,
+    memories,
+    notes,
+    spaces,
+    tombstones,
+)
 from memorybank_service.store.chroma_index import ChromaIndex
-from memorybank_service.store.embeddings import pending, write_vectors
-from memorybank_service.store.index_source import TruthAsSource
+from memorybank_service.store.embeddings import count_pending, pending, write_vectors
+from memorybank_service.store.index_source import SEAL, TruthAsSource
 from memorybank_service.store.readers import Readers
 from memorybank_service.store.records import (
     NO_USER,
@@ -24,6 +34,7 @@ from memorybank_service.store.records import (
     KeptReply,
     Memory,
     NewMemory,
+    Space,
     Vector,
 )
 from memorybank_service.store.replies import kept
@@ -31,6 +42,7 @@ from memorybank_service.store.rosters import EXACT_LIMIT, Rosters
 from memorybank_service.store.schema import open_database
 from memorybank_service.store.scope import ScopeView
 from memorybank_service.store.sqlite_jobs import SqliteJobs, write_along
+from memorybank_service.store.sqlite_spaces import SqliteSpaces
 from memorybank_service.store.touched import Touched
 from memorybank_service.store.words import RULES
 from memorybank_service.store.writer import Transaction, Writer
@@ -39,30 +51,25 @@ Result = TypeVar("Result")
 
 
 class SqliteStore(SqliteJobs):
-    """`MemoryStore` in a directory that the caller has locked. `embedding` is the name of what makes its vectors."""
+    """`MemoryStore` in a directory that the caller has locked.
+
+    `embedding` and `dimension` are the configured ones: those of the data may be others, see `space`.
+    """
 
     def __init__(self, directory: Path, embedding: str, dimension: int, exact_limit: int = EXACT_LIMIT) -> None:
-        self._path = directory / "memory.db"
-        self._dimension, self._exact_limit = dimension, exact_limit
-        connection = open_database(self._path, embedding)
-        readers = Readers(self._path)
-        recorded = notes.read(connection, "embedding")
-        if recorded != embedding:
-            connection.close()
-            raise StoreError(
-                f"the memories in {directory} were embedded with {recorded}, not with {embedding}; "
-                "run the version that has that model"
-            )
-        self._rosters = Rosters(dimension, exact_limit)
-        super().__init__(readers, Writer(connection))
-        self._prepare()
-        source = TruthAsSource(self._readers, self._writer, dimension)
-        self._index = ChromaIndex(directory / "chroma", source)
+        self._path, self._exact_limit = directory / "memory.db", exact_limit
+        configured = Space(embedding, dimension)
+        connection = open_database(self._path, configured)
+        super().__init__(Readers(self._path), Writer(connection))
+        space = self._prepare(configured)
+        self.spaces = SqliteSpaces(self._readers, self._writer, space, self._take_space)
+        self._rosters = Rosters(space.dimension, exact_limit)
+        self._index = ChromaIndex(directory / "chroma", TruthAsSource(self._readers, self._writer))
         self._index.notice()
 
     @property
     def space(self) -> str:
-        return self.note("embedding") or ""
+        return self.spaces.current.name
 
     def add(self, new: Sequence[NewMemory], along: Along = NOTHING_ALONG) -> Future[list[Added]]:
         def change(connection: sqlite3.Connection, touched: Touched) -> list[Added]:
@@ -125,14 +132,25 @@ class SqliteStore(SqliteJobs):
         )
         return rows.fetchall()
 
-    def pending_embeddings(self, limit: int) -> list[Memory]:
-        return pending(self._readers.get(), limit)
+    def pending_embeddings(self, limit: int, without: Collection[int] = ()) -> list[Memory]:
+        return pending(self._readers.get(), limit, without)
+
+    def embeddings_pending(self) -> int:
+        return count_pending(self._readers.get())
 
     def set_vectors(self, vectors: Mapping[int, tuple[float, Vector]], space: str) -> Future[int]:
-        def change(connection: sqlite3.Connection, touched: Touched) -> int:
-            return write_vectors(connection, vectors, touched) if notes.read(connection, "embedding") == space else 0
+        def write(transaction: Transaction) -> int:
+            if self.space != space or not vectors:
+                return 0
+            if self.spaces.current.dimension == 0:
+                _, first = next(iter(vectors.values()))
+                self.spaces.learn_dimension(transaction, len(first))
+            touched = Touched()
+            written = write_vectors(transaction.connection, vectors, touched)
+            transaction.after_commit.append(partial(self._tell, touched))
+            return written
 
-        return self._change(change, 0.0)
+        return self._writer.submit(write)
 
     def reply(self, key_name: str, route: str, idempotency_key: str, now: float) -> KeptReply | None:
         return kept(self._readers.get(), key_name, route, idempotency_key, now)
@@ -141,14 +159,15 @@ class SqliteStore(SqliteJobs):
         connection = self._readers.get()
         # A user without memories has no number yet; no owner is ever numbered 0.
         owner = None if user_id is None else memories.owner_of(connection, user_id) or 0
-        roster, vectors = self._rosters.get(owner).snapshot(connection)
+        rosters = self._rosters
+        roster, vectors = rosters.get(owner).snapshot(connection)
         return ScopeView(
             connection,
             self._index,
             owner=owner,
             roster=roster,
             vectors=vectors,
-            dimension=self._dimension,
+            dimension=rosters.dimension,
             exact_limit=self._exact_limit,
         )
 
@@ -224,10 +243,20 @@ class SqliteStore(SqliteJobs):
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
 
-    def _prepare(self) -> None:
-        """What another version's rules for words left behind, before anyone reads."""
+    def _prepare(self, configured: Space) -> Space:
+        """What other settings or another version left behind, before anyone reads. On a full volume it still opens."""
+        connection = self._readers.get()
+        space = spaces.settled(connection, configured)
+        if space != spaces.recorded(connection):
+
+            def write(transaction: Transaction) -> None:
+                spaces.record(transaction.connection, space)
+                notes.write(transaction.connection, {SEAL: ""})
+
+            self._writer.submit(write).result()
         if self.note("word_rules") != str(RULES):
             self._writer.submit(lambda transaction: memories.index_words_anew(transaction.connection)).result()
+        return space
 
     def _change(
         self,
@@ -258,6 +287,11 @@ class SqliteStore(SqliteJobs):
             return memories.fetch(connection, [seq])[seq]
 
         return self._change(change_it, now, along)
+
+    def _take_space(self, space: Space, others: bool) -> None:
+        self._rosters = Rosters(space.dimension, self._exact_limit)
+        if others:
+            self._index.rebuild()
 
     def _tell(self, touched: Touched) -> None:
         for roster in {id(r): r for owner in touched.added for r in self._rosters.concerned(owner)}.values():

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memorybank_service.embedding.local import LocalEmbedder
 from memorybank_service.store import ConflictError, NewMemory, StoreError, StoreFullError
 from memorybank_service.store.schema import VERSION
 from memorybank_service.store.sqlite_store import SqliteStore
@@ -147,12 +146,6 @@ def test_what_is_no_store_is_refused(open_store: Open, tmp_path: Path) -> None:
     (tmp_path / "memory.db").write_bytes(b"not a database" * 100)
     with pytest.raises(StoreError, match="cannot be opened"):
         open_store()
-
-
-def test_vectors_of_another_model_are_not_mixed_in(open_store: Open, tmp_path: Path, embedder: LocalEmbedder) -> None:
-    open_store().close()
-    with pytest.raises(StoreError, match="embedded with local/all-MiniLM-L6-v2, not with other"):
-        SqliteStore(tmp_path, "other", 384)
 
 
 def test_a_write_is_durable_and_the_file_can_shrink(open_store: Open, tmp_path: Path) -> None:

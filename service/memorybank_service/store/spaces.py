@@ -1,0 +1,109 @@
+"""The space that the vectors lie in: what made them, and how long they are. Those of two spaces are never compared.
+
+`vector` holds the vectors of the data's own space. `vector_next` gathers those of another one, while every memory is
+embedded anew, and takes its place when it is complete.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+from memorybank_service.store import notes
+from memorybank_service.store.memories import fetch
+from memorybank_service.store.records import Memory, Space, Vector
+from memorybank_service.store.rosters import encode
+
+_NAME, _DIMENSION, _NEXT = "embedding", "embedding_dimension", "embedding_next"
+
+
+def record(connection: sqlite3.Connection, space: Space) -> None:
+    notes.write(connection, {_NAME: space.name, _DIMENSION: str(space.dimension)})
+
+
+def recorded(connection: sqlite3.Connection) -> Space:
+    name, noted = notes.read(connection, _NAME) or "", notes.read(connection, _DIMENSION)
+    if noted is not None:
+        return Space(name, int(noted))
+    # By a version that knew one length only.
+    row = connection.execute("SELECT length(vector) / 2 FROM vector LIMIT 1").fetchone()
+    return Space(name, 0 if row is None else int(row[0]))
+
+
+def settled(connection: sqlite3.Connection, configured: Space) -> Space:
+    """What the space of the data should be: a store without memories takes on the configured one."""
+    known = recorded(connection)
+    if connection.execute("SELECT 1 FROM memory LIMIT 1").fetchone() is None:
+        return configured
+    if known.name == configured.name and known.dimension == 0:
+        return Space(known.name, configured.dimension)
+    return known
+
+
+def peek(database: Path) -> str | None:
+    """What the memories of a store were embedded with, before it is opened; None where there are none yet."""
+    if not database.exists():
+        return None
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        try:
+            filled = connection.execute("SELECT 1 FROM memory LIMIT 1").fetchone()
+            return None if filled is None else notes.read(connection, _NAME)
+        except sqlite3.DatabaseError:  # no store, or a broken one: opening it tells
+            return None
+
+
+def begin_next(connection: sqlite3.Connection, name: str) -> None:
+    """What was gathered for a space of another name is of no use."""
+    if notes.read(connection, _NEXT) != name:
+        connection.execute("DELETE FROM vector_next")
+        notes.write(connection, {_NEXT: name})
+
+
+def missing_next(connection: sqlite3.Connection, after: int, limit: int) -> list[Memory]:
+    """In the order of arrival, behind the number `after`."""
+    rows = connection.execute(
+        "SELECT seq FROM memory AS m WHERE seq > ? AND NOT EXISTS (SELECT 1 FROM vector_next WHERE seq = m.seq) "
+        "ORDER BY seq LIMIT ?",
+        (after, limit),
+    ).fetchall()
+    return list(fetch(connection, [row[0] for row in rows]).values())
+
+
+def count_next(connection: sqlite3.Connection) -> tuple[int, int]:
+    """How many memories have their next vector, of how many."""
+    row = connection.execute("SELECT (SELECT count(*) FROM vector_next), (SELECT count(*) FROM memory)").fetchone()
+    return row[0], row[1]
+
+
+def write_next(connection: sqlite3.Connection, vectors: Mapping[int, tuple[float, Vector]], name: str) -> int:
+    """Each with the `updated_at` of the words it was made of; those of words that have changed since are left out."""
+    if notes.read(connection, _NEXT) != name:
+        return 0
+    written = 0
+    for seq, (updated_at, vector) in vectors.items():
+        written += connection.execute(
+            "INSERT OR REPLACE INTO vector_next SELECT seq, ? FROM memory WHERE seq = ? AND updated_at = ?",
+            (encode(vector), seq, updated_at),
+        ).rowcount
+    return written
+
+
+def swap(connection: sqlite3.Connection, space: Space, tolerated: int) -> bool:
+    """Makes the next vectors the current ones, unless more than `tolerated` memories lack theirs: those wait then."""
+    done, of = count_next(connection)
+    if notes.read(connection, _NEXT) != space.name or of - done > tolerated:
+        return False
+    connection.execute("DROP TABLE vector")
+    connection.execute("ALTER TABLE vector_next RENAME TO vector")
+    connection.execute(
+        "CREATE TABLE vector_next (seq INTEGER PRIMARY KEY REFERENCES memory, vector BLOB NOT NULL) STRICT"
+    )
+    for table, rows in (
+        ("embed_pending", "SELECT seq FROM memory WHERE seq NOT IN (SELECT seq FROM vector)"),
+        ("index_pending", "SELECT seq FROM memory"),
+    ):
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our names
+        connection.execute(f"INSERT INTO {table} {rows}")
+    connection.execute("DELETE FROM note WHERE name = ?", (_NEXT,))
+    record(connection, space)
+    return True
