@@ -23,6 +23,9 @@ class Metrics:
             buckets=_REQUEST_BUCKETS,
         )
         self.memories = Gauge("memorybank_memories", "Memories by state.", ["state"], registry=self.registry)
+        self.embeddings_pending = Gauge(
+            "memorybank_embeddings_pending", "Memories that wait for their vector.", registry=self.registry
+        )
         self.store_bytes = Gauge("memorybank_store_bytes", "Size of the tenant's files.", registry=self.registry)
         self.volume_capacity = Gauge("memorybank_volume_capacity_bytes", "Size of the volume.", registry=self.registry)
         self.volume_used = Gauge("memorybank_volume_used_bytes", "Used on the volume.", registry=self.registry)

@@ -10,6 +10,19 @@ Vector = NDArray[np.float32]
 """Of length 1, so that a dot product is the cosine."""
 
 
+class EmbeddingError(Exception):
+    """No vectors now; the message is a sentence without a key or a text."""
+
+    def __init__(self, sentence: str, *, retry_after: float | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+        """In seconds, where it is known."""
+
+
+class TextRefusedError(EmbeddingError):
+    """The provider does not take these texts, or one of them."""
+
+
 class Embedder(Protocol):
     @property
     def name(self) -> str:
@@ -17,8 +30,15 @@ class Embedder(Protocol):
         ...
 
     @property
-    def dimension(self) -> int: ...
+    def dimension(self) -> int:
+        """0: not known before the first answer."""
+        ...
+
+    @property
+    def at_once(self) -> bool:
+        """Whether it is so quick and sure that a write can wait for its vector."""
+        ...
 
     def embed(self, texts: Sequence[str]) -> list[Vector]:
-        """One vector a text, in their order. Takes its time: call it off the event loop."""
+        """One vector a text, in their order. Takes its time: call it off the event loop. Raises EmbeddingError."""
         ...

@@ -22,6 +22,8 @@ class LocalEmbedder:
     What is longer than the model's 256 tokens is cut there.
     """
 
+    at_once = True
+
     def __init__(self, files: ModelFiles) -> None:
         self.name = f"local/{files.name}"
         self.dimension = files.dimension

@@ -66,6 +66,7 @@ class MetricsApp:
         census = await bank.decay.census()
         for state in ("active", "faded", "expired", "superseded"):
             metrics.memories.labels(state).set(getattr(census, state))
+        metrics.embeddings_pending.set(await bank.embeddings.length())
         metrics.store_bytes.set(await bank.size_bytes())
         volume = await asyncio.to_thread(shutil.disk_usage, self._tenant.settings.data_directory)
         metrics.volume_capacity.set(volume.total)

@@ -4,6 +4,8 @@ memories    adding, reading, changing, deleting
 recall      searching and listing
 decay       the forgetting
 jobs        work that outlives a restart
+embeddings  vectors that come later than the words
+reembedding changing the embedding model
 """
 
 import asyncio
@@ -12,12 +14,17 @@ from collections.abc import Callable
 from memorybank_service.clock import Clock
 from memorybank_service.embedding import Embedder
 from memorybank_service.memory.decay import Decay
+from memorybank_service.memory.embedding_queue import EmbeddingQueue
 from memorybank_service.memory.footing import Footing, ignore_timing
 from memorybank_service.memory.jobs import Jobs
 from memorybank_service.memory.keeping import Keeping
 from memorybank_service.memory.recalling import Recalling
+from memorybank_service.memory.reembedding import Reembedding
 from memorybank_service.settings import ForgettingSettings
 from memorybank_service.store import KeptReply, MemoryStore, Totals
+
+MOVING_DATA = "data"
+"""The lane of jobs that move much data and may take hours."""
 
 
 class MemoryBank:
@@ -34,12 +41,15 @@ class MemoryBank:
         self.recall = Recalling(self.footing)
         self.decay = Decay(self.footing)
         self.jobs = Jobs(self.footing)
+        self.embeddings = EmbeddingQueue(self.footing)
+        self.reembedding = Reembedding(self.footing, self.jobs, MOVING_DATA)
         self._closed = False
 
     async def open(self) -> None:
         await self.footing.alive.open()
         await self.decay.open()
         self.jobs.start()
+        self.embeddings.start()
 
     async def close(self) -> None:
         """Finishes what is under way. Closing twice is closing once."""
@@ -48,6 +58,7 @@ class MemoryBank:
         self._closed = True
         try:
             await self.jobs.stop()
+            await self.embeddings.stop()
             await self.beat()
         finally:
             await asyncio.to_thread(self.footing.close)

@@ -12,6 +12,7 @@ from memorybank_service.clock import Clock
 from memorybank_service.embedding import Embedder, Vector
 from memorybank_service.memory.alive import Alive
 from memorybank_service.memory.retention import MemoryState, Standing, standing, state_of
+from memorybank_service.memory.vectors import Vectors
 from memorybank_service.settings import ForgettingSettings
 from memorybank_service.store import Memory, MemoryStore, StoreFullError, View
 
@@ -36,11 +37,11 @@ class Footing:
         self.store, self.embedder, self.forgetting, self.now, self.timed = store, embedder, forgetting, clock, timed
         self.alive = Alive(store, clock)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="reader")
-        self._embedders = ThreadPoolExecutor(2, thread_name_prefix="embedder")
+        self.vectors = Vectors(store, embedder)
 
     def close(self) -> None:
         """Once nothing is under way any more; blocks."""
-        self._embedders.shutdown()
+        self.vectors.close()
         self._readers.shutdown()
         self.store.close()
 
@@ -51,7 +52,7 @@ class Footing:
         return await asyncio.get_running_loop().run_in_executor(self._readers, within)
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        return await asyncio.get_running_loop().run_in_executor(self._embedders, self.embedder.embed, texts)
+        return await self.vectors.embed(texts)
 
     async def note(self, name: str) -> str | None:
         return await self.read(self.store.note, name)

@@ -80,7 +80,7 @@ class Keeping:
 
         Raises ConflictError where a given id belongs to another memory.
         """
-        vectors = await self._on.embed([draft.content for draft in drafts])
+        vectors = await self._on.vectors.for_writing([draft.content for draft in drafts])
         now = self._on.now()
         new = [_memory(draft, now, vector) for draft, vector in zip(drafts, vectors, strict=True)]
         added = self._on.store.add(new, _answering(along, self._stored))
@@ -92,7 +92,7 @@ class Keeping:
     async def amend(self, memory_id: str, amendment: Amendment, along: Along = NOTHING_ALONG) -> Kept | None:
         """None if there is no such memory. New words are embedded anew; strength and age stay."""
         if amendment.content is not None:
-            [vector] = await self._on.embed([amendment.content])
+            [vector] = await self._on.vectors.for_writing([amendment.content])
             amendment = replace(amendment, vector=vector)
         along = _answering(along, self._kept_or_none)
         return await self._changed(self._on.store.amend(memory_id, amendment, self._on.now(), along))
@@ -141,7 +141,7 @@ def _answering(along: Along, returned: Callable[[T], object]) -> Along:
     return replace(along, receipt=replace(along.receipt, answer=lambda result: answer(returned(cast(T, result)))))
 
 
-def _memory(draft: Draft, now: float, vector: Vector) -> NewMemory:
+def _memory(draft: Draft, now: float, vector: Vector | None) -> NewMemory:
     return NewMemory(
         id=draft.id or str(uuid.uuid4()),
         content=draft.content,

@@ -60,10 +60,10 @@ class Recalling:
     async def search(self, wanted: Search) -> Found:
         """Counts no recall: see `record_recalls`."""
         started = time.perf_counter()
-        [vector] = await self._on.embed([wanted.text])
+        vector, degraded = await self._on.vectors.for_query(wanted.text)
         self._on.timed("embedding", time.perf_counter() - started)
         query = Query(wanted.text, vector, wanted.top_k, wanted.metadata, wanted.scope.run_id)
-        return Found(await self._on.read(self._search, wanted.scope, query))
+        return Found(await self._on.read(self._search, wanted.scope, query), degraded)
 
     async def record_recalls(self, found: Sequence[Recollection]) -> int:
         """Counts the recall of the first results of an answer; to be called after it has been sent."""

@@ -8,7 +8,7 @@ StoreError
   ConflictError      a write contradicts what is there
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
@@ -183,7 +183,7 @@ class Spaces(Protocol):
         """As `set_vectors`."""
         ...
 
-    def swap(self, space: Space, tolerated: int, now: float, along: Along) -> Future[bool]:
+    def swap(self, configured: Space, tolerated: int, now: float, along: Along) -> Future[bool]:
         """In one commit, unless more than `tolerated` memories lack their next vector; those that do wait for it."""
         ...
 
@@ -261,6 +261,10 @@ class MemoryStore(Protocol):
     def spaces(self) -> Spaces: ...
 
     def embeddings_pending(self) -> int: ...
+
+    def when_unembedded(self, call: Callable[[], None]) -> None:
+        """To be called, from any thread, once something is on disk that waits for its vector."""
+        ...
 
     def pending_embeddings(self, limit: int, without: Collection[int] = ()) -> list[Memory]:
         """The longest waiting first; `without`: not these."""

@@ -86,6 +86,7 @@ def insert(connection: sqlite3.Connection, memory: NewMemory, touched: Touched, 
     _write_postings(connection, owner, seq, memory.content)
     if memory.vector is None:
         connection.execute("INSERT INTO embed_pending (seq) VALUES (?)", (seq,))
+        touched.unembedded = True
     else:
         connection.execute("INSERT INTO vector (seq, vector) VALUES (?, ?)", (seq, encode(memory.vector)))
         connection.execute("INSERT INTO index_pending (seq) VALUES (?)", (seq,))
@@ -104,7 +105,8 @@ def amend(
 ) -> None:
     """Changes the given fields; new words get new postings, and a vector of their own."""
     memory, owner = fetch(connection, [seq])[seq], _owner(connection, seq)
-    changes: dict[str, object] = {"updated_at": now}
+    # Never the same twice, whatever the clock does: a vector of the words before is told by it.
+    changes: dict[str, object] = {"updated_at": max(now, memory.updated_at + 1e-6)}
     for name in ("importance", "pinned", "expires_at", "speaker", "created_at"):
         if (value := getattr(amendment, name)) is not None:
             changes[name] = value
@@ -120,9 +122,9 @@ def amend(
         _write_postings(connection, owner, seq, amendment.content)
         changes |= {"content": amendment.content, "words": counts}
         record(connection, memory.id, owner, "UPDATE", now, actor, memory.content, amendment.content)
-        _renew_vector(connection, seq, amendment)
+        _renew_vector(connection, seq, amendment, touched)
     elif amendment.speaker is not None or amendment.created_at is not None:
-        _renew_vector(connection, seq, amendment)
+        _renew_vector(connection, seq, amendment, touched)
     columns = ", ".join(f"{name} = ?" for name in changes)
     connection.execute(f"UPDATE memory SET {columns} WHERE seq = ?", [*changes.values(), seq])  # noqa: S608 - our names
     touched.changed.append((seq, owner))
@@ -200,12 +202,13 @@ def _supersede(
         touched.changed.append((row[0], owner))
 
 
-def _renew_vector(connection: sqlite3.Connection, seq: int, amendment: Amendment) -> None:
+def _renew_vector(connection: sqlite3.Connection, seq: int, amendment: Amendment, touched: Touched) -> None:
     connection.execute("DELETE FROM vector_next WHERE seq = ?", (seq,))
     connection.execute("INSERT OR IGNORE INTO index_pending (seq) VALUES (?)", (seq,))
     if amendment.vector is None:
         connection.execute("DELETE FROM vector WHERE seq = ?", (seq,))
         connection.execute("INSERT OR IGNORE INTO embed_pending (seq) VALUES (?)", (seq,))
+        touched.unembedded = True
     else:
         connection.execute("INSERT OR REPLACE INTO vector VALUES (?, ?)", (seq, encode(amendment.vector)))
         connection.execute("DELETE FROM embed_pending WHERE seq = ?", (seq,))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from memorybank_service.store import notes
+from memorybank_service.store import StoreError, notes
 from memorybank_service.store.memories import fetch
 from memorybank_service.store.records import Memory, Space, Vector
 from memorybank_service.store.rosters import encode
@@ -79,6 +79,9 @@ def write_next(connection: sqlite3.Connection, vectors: Mapping[int, tuple[float
     """Each with the `updated_at` of the words it was made of; those of words that have changed since are left out."""
     if notes.read(connection, _NEXT) != name:
         return 0
+    lengths = {len(vector) for _, vector in vectors.values()} | set(filter(None, [_next_length(connection)]))
+    if len(lengths) > 1:
+        raise StoreError(f"{name} gave vectors of different lengths: {', '.join(map(str, sorted(lengths)))}")
     written = 0
     for seq, (updated_at, vector) in vectors.items():
         written += connection.execute(
@@ -88,11 +91,15 @@ def write_next(connection: sqlite3.Connection, vectors: Mapping[int, tuple[float
     return written
 
 
-def swap(connection: sqlite3.Connection, space: Space, tolerated: int) -> bool:
-    """Makes the next vectors the current ones, unless more than `tolerated` memories lack theirs: those wait then."""
+def swap(connection: sqlite3.Connection, configured: Space, tolerated: int) -> Space | None:
+    """Makes the next vectors the current ones: their space. None, and nothing is changed, where it is too early.
+
+    `tolerated`: how many memories may lack theirs; they wait for it from then on.
+    """
     done, of = count_next(connection)
-    if notes.read(connection, _NEXT) != space.name or of - done > tolerated:
-        return False
+    if notes.read(connection, _NEXT) != configured.name or of - done > tolerated:
+        return None
+    space = Space(configured.name, _next_length(connection) or configured.dimension)
     connection.execute("DROP TABLE vector")
     connection.execute("ALTER TABLE vector_next RENAME TO vector")
     connection.execute(
@@ -106,4 +113,9 @@ def swap(connection: sqlite3.Connection, space: Space, tolerated: int) -> bool:
         connection.execute(f"INSERT INTO {table} {rows}")
     connection.execute("DELETE FROM note WHERE name = ?", (_NEXT,))
     record(connection, space)
-    return True
+    return space
+
+
+def _next_length(connection: sqlite3.Connection) -> int:
+    row = connection.execute("SELECT length(vector) / 2 FROM vector_next LIMIT 1").fetchone()
+    return 0 if row is None else int(row[0])

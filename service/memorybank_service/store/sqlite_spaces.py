@@ -30,13 +30,14 @@ class SqliteSpaces:
     def write_next(self, vectors: Mapping[int, tuple[float, Vector]], name: str) -> Future[int]:
         return self._writer.submit(lambda transaction: spaces.write_next(transaction.connection, vectors, name))
 
-    def swap(self, space: Space, tolerated: int, now: float, along: Along) -> Future[bool]:
+    def swap(self, configured: Space, tolerated: int, now: float, along: Along) -> Future[bool]:
         def write(transaction: Transaction) -> bool:
-            swapped = spaces.swap(transaction.connection, space, tolerated)
-            if swapped:
-                write_along(transaction.connection, along, swapped, now, set())
-                transaction.after_commit.append(lambda: self._take(space, others=True))
-            return swapped
+            space = spaces.swap(transaction.connection, configured, tolerated)
+            if space is None:
+                return False
+            write_along(transaction.connection, along, space, now, set())
+            transaction.after_commit.append(lambda: self._take(space, others=True))
+            return True
 
         return self._writer.submit(write)
 

@@ -59,6 +59,7 @@ class SqliteStore(SqliteJobs):
     def __init__(self, directory: Path, embedding: str, dimension: int, exact_limit: int = EXACT_LIMIT) -> None:
         self._path, self._exact_limit = directory / "memory.db", exact_limit
         configured = Space(embedding, dimension)
+        self._unembedded: Callable[[], None] = _nobody_asks
         connection = open_database(self._path, configured)
         super().__init__(Readers(self._path), Writer(connection))
         space = self._prepare(configured)
@@ -134,6 +135,9 @@ class SqliteStore(SqliteJobs):
 
     def pending_embeddings(self, limit: int, without: Collection[int] = ()) -> list[Memory]:
         return pending(self._readers.get(), limit, without)
+
+    def when_unembedded(self, call: Callable[[], None]) -> None:
+        self._unembedded = call
 
     def embeddings_pending(self) -> int:
         return count_pending(self._readers.get())
@@ -292,6 +296,7 @@ class SqliteStore(SqliteJobs):
         self._rosters = Rosters(space.dimension, self._exact_limit)
         if others:
             self._index.rebuild()
+            self._unembedded()
 
     def _tell(self, touched: Touched) -> None:
         for roster in {id(r): r for owner in touched.added for r in self._rosters.concerned(owner)}.values():
@@ -304,8 +309,14 @@ class SqliteStore(SqliteJobs):
                 roster.removed(seq)
         if touched.added or touched.changed or touched.removed:
             self._index.notice()
+        if touched.unembedded:
+            self._unembedded()
 
     def _tell_recalled(self, counted: Sequence[fading.Recalled], now: float) -> None:
         for recall in counted:
             for roster in self._rosters.concerned(recall.owner):
                 roster.recalled(recall.seq, recall.recalls, now)
+
+
+def _nobody_asks() -> None:
+    pass

@@ -11,3 +11,5 @@ class Touched:
     """Owners that have new memories."""
     changed: list[tuple[int, int]] = field(default_factory=list)
     removed: list[tuple[int, int]] = field(default_factory=list)
+    unembedded: bool = False
+    """Some wait for their vector now."""

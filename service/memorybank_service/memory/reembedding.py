@@ -1,0 +1,102 @@
+"""Embeds every memory anew with the configured embedding, while the old vectors serve, and swaps at the end.
+
+What has been embedded is on disk, so it goes on where it was after a kill, and after it was cancelled and asked for
+again. Memories that arrive or change meanwhile are embedded in a further pass; the few that are left at the swap wait
+in the queue of embeddings.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from memorybank_service.embedding import EmbeddingError, TextRefusedError, Vector
+from memorybank_service.memory.embedding_queue import pause_after
+from memorybank_service.memory.footing import Footing
+from memorybank_service.memory.jobs import JobError, Jobs, Under
+from memorybank_service.memory.vectors import text_of
+from memorybank_service.store import Along, Job, JobEnd, Memory, NewJob, Space
+
+log = logging.getLogger(__name__)
+KIND = "reembed"
+BATCH = 256
+LEFT_AT_SWAP = 256
+"""Memories whose vectors may come after the swap: under a steady stream of writes, some always lack theirs."""
+_MOST_FAILURES = 10  # one after the other
+
+
+@dataclass
+class _Far:
+    """How far it is."""
+
+    embedded: int
+    total: int
+    refused: set[int] = field(default_factory=set)
+
+
+class Reembedding:
+    def __init__(self, footing: Footing, jobs: Jobs, lane: str) -> None:
+        self._on, self._jobs = footing, jobs
+        jobs.register(KIND, lane, self._work)
+
+    async def begin(self) -> Job:
+        """The job; the one that is under way, if there is one."""
+        running = await self._jobs.listed("running", KIND, 1)
+        return running[0] if running else await self._jobs.enqueue(NewJob(KIND, key=KIND))
+
+    async def _work(self, under: Under) -> None:
+        spaces = self._on.store.spaces
+        await asyncio.wrap_future(spaces.begin_next(self._on.embedder.name))
+        far = _Far(*await self._on.read(spaces.count_next))
+        await self._pass(under, far)
+        while not await self._swapped(under, far):
+            await self._pass(under, far)
+
+    async def _pass(self, under: Under, far: _Far) -> None:
+        """Over all memories that lack their next vector."""
+        name, spaces, after = self._on.embedder.name, self._on.store.spaces, 0
+        while True:
+            await under.progress(embedded=far.embedded, total=max(far.embedded, far.total), space=name)
+            page = await self._on.read(spaces.missing_next, after, BATCH)
+            if not page:
+                return
+            made = await self._embedded([memory for memory in page if memory.seq not in far.refused], far)
+            far.embedded += await asyncio.wrap_future(spaces.write_next(made, name))
+            after = page[-1].seq
+
+    async def _swapped(self, under: Under, far: _Far) -> bool:
+        configured = Space(self._on.embedder.name, self._on.embedder.dimension)
+        refused = len(far.refused)
+        ended = JobEnd(under.job.id, {"embedded": far.embedded, "refused": refused, "space": configured.name})
+        swap = self._on.store.spaces.swap(configured, LEFT_AT_SWAP + refused, self._on.now(), Along(ends=ended))
+        return await asyncio.wrap_future(swap)
+
+    async def _embedded(self, memories: Sequence[Memory], far: _Far) -> dict[int, tuple[float, Vector]]:
+        """Without those that the provider refuses. Raises JobError when it fails again and again."""
+        failures = 0
+        while memories:
+            try:
+                made = await self._on.vectors.embed_many([text_of(memory) for memory in memories])
+                return {m.seq: (m.updated_at, vector) for m, vector in zip(memories, made, strict=True)}
+            except TextRefusedError as error:
+                return await self._halves(memories, far, error)
+            except EmbeddingError as error:
+                failures += 1
+                if failures == _MOST_FAILURES:
+                    raise JobError(str(error), retry_after=error.retry_after) from error
+                await asyncio.sleep(pause_after(failures, error))
+        return {}
+
+    async def _halves(
+        self, memories: Sequence[Memory], far: _Far, error: TextRefusedError
+    ) -> dict[int, tuple[float, Vector]]:
+        """Which of them it is that is refused. Raises JobError where that seems to be every one."""
+        if len(memories) == 1:
+            log.warning("a memory cannot be embedded; it is found by its words", extra={"id": memories[0].id})
+            far.refused.add(memories[0].seq)
+            if not far.embedded and len(far.refused) > _MOST_FAILURES:
+                raise JobError(str(error), retryable=False)
+            return {}
+        half = len(memories) // 2
+        made = await self._embedded(memories[:half], far)
+        return made | await self._embedded(memories[half:], far)
