@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -22,6 +23,16 @@ def summary(seconds: Sequence[float]) -> dict[str, float | int]:
         "median": round(median(seconds), 3),
         "max": round(max(seconds), 3),
     }
+
+
+def percentiles(milliseconds: Sequence[float]) -> dict[str, float | int]:
+    """p50, p95, p99 and the largest of some times."""
+    ordered = sorted(milliseconds)
+
+    def at(share: float) -> float:
+        return round(ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)], 2)
+
+    return {"count": len(ordered), "p50": at(0.5), "p95": at(0.95), "p99": at(0.99), "max": round(ordered[-1], 2)}
 
 
 def keep(name: str, figures: Mapping[str, Any]) -> None:
