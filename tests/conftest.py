@@ -11,6 +11,8 @@ STARTED_BY = {
     "api": "plane",
     "helm": "plane",
     "service": "process",
+    "provider_process": "process",
+    "new_process": "process",
 }
 
 

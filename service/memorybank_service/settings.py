@@ -8,6 +8,15 @@ from pathlib import Path
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 PROVIDERS_WITHOUT_PREFIX = ("claude", "openai", "google")
+KEY_VARIABLES = {
+    "claude": "ANTHROPIC_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "openai": "OPENAI_API_KEY",
+    "google": "GOOGLE_API_KEY",
+    "gemini": "GOOGLE_API_KEY",
+}
+"""Of any other provider: its name in capitals, and `_API_KEY`."""
+_PROVIDER = r"[a-z0-9][a-z0-9_.-]{0,63}"
 
 
 class SettingsError(Exception):
@@ -20,10 +29,12 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """A provider's model that later is asked over the network; only carried so far."""
+    """A provider's model, asked over the network unless the provider is `local`."""
 
-    provider: str
+    provider: str | None
+    """None: for an embedding, to be decided by the data and the keys that there are."""
     model: str | None
+    """None: the provider's default."""
     api_base: str | None
 
 
@@ -45,8 +56,11 @@ class Settings:
     access_file: Path | None
     insecure: bool
     llm: ModelSettings
+    llm_daily_tokens: int
+    """Of a UTC day; 0: no limit."""
     embedding: ModelSettings
     provider_keys: Mapping[str, str]
+    """By the variable that they came in."""
     data_directory: Path
     """Everything of the tenant lies below it."""
     model_directory: Path
@@ -114,14 +128,16 @@ def load_settings(variables: Mapping[str, str]) -> Settings:
         r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?",
         "1 to 63 letters, digits, - and _, beginning and ending with a letter or digit",
     )
+    llm, embedding = _llm(environment), _embedding(environment)
     settings = Settings(
         tenant_id=tenant_id,
         api_key=_api_key(environment),
         access_file=_path(environment, "ACCESS_FILE"),
         insecure=environment.flag("MEMORYBANK_INSECURE"),
-        llm=_llm(environment),
-        embedding=_embedding(environment),
-        provider_keys=_provider_keys(environment),
+        llm=llm,
+        llm_daily_tokens=environment.whole("LLM_DAILY_TOKENS", 0, 0, 1_000_000_000_000),
+        embedding=embedding,
+        provider_keys=_provider_keys(environment, llm, embedding),
         data_directory=(_path(environment, "CHROMA_DB_PATH") or Path("data")) / tenant_id,
         model_directory=_path(environment, "MEMORYBANK_MODEL_DIR") or cache_directory(variables) / "model",
         forgetting=_forgetting(environment),
@@ -171,20 +187,25 @@ def _forgetting(environment: Environment) -> ForgettingSettings:
     )
 
 
+def key_variable(provider: str) -> str:
+    """The variable that a provider's key comes in."""
+    return KEY_VARIABLES.get(provider) or re.sub(r"[-.]", "_", provider.upper()) + "_API_KEY"
+
+
 def _llm(environment: Environment) -> ModelSettings:
     provider = environment.pattern(
         "LLM_PROVIDER",
         "claude",
-        r"[a-z0-9][a-z0-9_.-]{0,63}",
+        _PROVIDER,
         ", ".join(PROVIDERS_WITHOUT_PREFIX) + ", or a model prefix of litellm in lower case",
     )
     return ModelSettings(provider, environment.text("LLM_MODEL"), _url(environment, "LLM_API_BASE"))
 
 
 def _embedding(environment: Environment) -> ModelSettings:
-    provider = environment.text("EMBEDDING_PROVIDER") or "local"
-    if provider != "local":
-        raise SettingsError("EMBEDDING_PROVIDER", f"{provider!r} is not supported by this version", "local")
+    provider = environment.text("EMBEDDING_PROVIDER") and environment.pattern(
+        "EMBEDDING_PROVIDER", "", _PROVIDER, "local, openai, google, or a model prefix of litellm in lower case"
+    )
     return ModelSettings(provider, environment.text("EMBEDDING_MODEL"), _url(environment, "EMBEDDING_API_BASE"))
 
 
@@ -203,10 +224,13 @@ def _traces(environment: Environment) -> str | None:
     return protocol if any(named) and not environment.flag("OTEL_SDK_DISABLED") else None
 
 
-def _provider_keys(environment: Environment) -> dict[str, str]:
-    names = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "google": "GOOGLE_API_KEY"}
-    keys = {provider: environment.text(name) for provider, name in names.items()}
-    return {provider: key for provider, key in keys.items() if key}
+def _provider_keys(environment: Environment, *chosen: ModelSettings) -> dict[str, str]:
+    names = {*KEY_VARIABLES.values(), *(key_variable(one.provider) for one in chosen if one.provider is not None)}
+    keys = {name: environment.text(name) for name in sorted(names)}
+    for name, key in keys.items():
+        if key is not None and (not key.isascii() or not key.isprintable() or " " in key):
+            raise SettingsError(name, "it has characters that a header cannot carry", "the key as the provider gave it")
+    return {name: key for name, key in keys.items() if key}
 
 
 def _check_access(settings: Settings) -> None:

@@ -12,6 +12,7 @@ from memorybank_service.memory.bank import MemoryBank
 from memorybank_service.metrics import Metrics
 from memorybank_service.scheduler import Scheduler
 from memorybank_service.settings import Settings
+from memorybank_service.store import StoreError
 from memorybank_service.store.directory import DirectoryLock
 from memorybank_service.store.filesystem import refuse_network_filesystem
 from memorybank_service.store.sqlite_store import SqliteStore
@@ -108,5 +109,7 @@ class Tenant:
         from memorybank_service.embedding.local import LocalEmbedder
 
         refuse_network_filesystem(self.settings.data_directory)
+        if self.settings.embedding.provider not in (None, "local"):
+            raise StoreError("EMBEDDING_PROVIDER: this version embeds with its local model alone; allowed: local")
         embedder = LocalEmbedder(self._model)
         return embedder, SqliteStore(self.settings.data_directory, embedder.name, embedder.dimension)

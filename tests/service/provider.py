@@ -21,9 +21,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.service import provider_shapes as shapes
 
 DIMENSIONS = {"text-embedding-3-small": 1536, "text-embedding-3-large": 3072}
 SMALL_DIMENSION = 64
@@ -81,6 +83,16 @@ class Reply:
     """Sends the body over and over."""
     pause: float = 0.0
     """Seconds before each chunk: a provider that never stops sending a little."""
+
+    def slowly(self, pause: float) -> "Reply":
+        """The same, with so many seconds before each chunk."""
+        return replace(self, pause=pause)
+
+    def __str__(self) -> str:
+        """Short enough for the name of a test."""
+        more = [name for name in ("hangs_after", "drops", "pause") if getattr(self, name) not in (None, False, 0.0)]
+        begins = self.text if self.body is None else self.body[:24].decode("ascii", "replace")
+        return " ".join([str(self.status), begins[:24], *more, *(["very long"] if self.times > 1 else [])])
 
 
 Script = Reply | Callable[[ProviderRequest], Reply]
@@ -155,6 +167,7 @@ class Provider:
     """What a test holds in its hands; safe to use while requests are being answered."""
 
     def __init__(self, port: int) -> None:
+        self.port = port
         self.base_url = f"http://127.0.0.1:{port}/v1"
         self.root_url = f"http://127.0.0.1:{port}"
         """For the APIs that bring their own version in the path."""
@@ -164,8 +177,7 @@ class Provider:
         self._scripted: deque[Script] = deque()
         self._always: Script = says("ok")
         self._embeds: Script = embeds
-        self._under_way = 0
-        self.most_at_once = 0
+        self.under_way = self.most_at_once = 0
 
     def answer(self, reply: Script) -> None:
         """To every chat from now on."""
@@ -197,13 +209,13 @@ class Provider:
     @contextmanager
     def counted(self) -> Iterator[None]:
         with self._lock:
-            self._under_way += 1
-            self.most_at_once = max(self.most_at_once, self._under_way)
+            self.under_way += 1
+            self.most_at_once = max(self.most_at_once, self.under_way)
         try:
             yield
         finally:
             with self._lock:
-                self._under_way -= 1
+                self.under_way -= 1
 
 
 class _Server(ThreadingHTTPServer):
@@ -277,44 +289,9 @@ def _chunks(request: ProviderRequest, reply: Reply) -> Iterator[bytes]:
         for _ in range(reply.times):
             yield reply.body
     elif not request.streams:
-        yield json.dumps(_whole(request, reply.text)).encode()
+        yield json.dumps(shapes.whole(request.path, request.model, reply.text)).encode()
     else:
-        yield from _events(request, reply.text)
-
-
-def _whole(request: ProviderRequest, text: str) -> dict[str, Any]:
-    if request.path.endswith("/messages"):
-        usage = {"input_tokens": 11, "output_tokens": 5}
-        content = [{"type": "text", "text": text}]
-        about = {"id": "m1", "type": "message", "role": "assistant", "model": request.model, "stop_reason": "end_turn"}
-        return {**about, "content": content, "usage": usage}
-    if ":generateContent" in request.path:
-        candidate = {"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP", "index": 0}
-        usage = {"promptTokenCount": 11, "candidatesTokenCount": 5, "totalTokenCount": 16}
-        return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": "m"}
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-    usage = {"prompt_tokens": 11, "completion_tokens": 5, "total_tokens": 16}
-    return {**_about(request, "chat.completion"), "choices": [choice], "usage": usage}
-
-
-def _events(request: ProviderRequest, text: str) -> Iterator[bytes]:
-    """OpenAI's stream, a word at a time."""
-    about = _about(request, "chat.completion.chunk")
-    for word in re.findall(r"\s*\S+", text) or [text]:
-        choice = {"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None}
-        yield _event({**about, "choices": [choice]})
-    yield _event({**about, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-    usage = {"prompt_tokens": 11, "completion_tokens": 5, "total_tokens": 16}
-    yield _event({**about, "choices": [], "usage": usage})
-    yield b"data: [DONE]\n\n"
-
-
-def _about(request: ProviderRequest, kind: str) -> dict[str, Any]:
-    return {"id": "c1", "object": kind, "created": 1_800_000_000, "model": request.model}
-
-
-def _event(value: object) -> bytes:
-    return b"data: " + json.dumps(value).encode() + b"\n\n"
+        yield from shapes.events(request.path, request.model, reply.text)
 
 
 @contextmanager

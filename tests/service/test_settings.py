@@ -20,7 +20,8 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert (forgetting.time_scale_hours, forgetting.purge_after_days) == (168, 0)
     assert settings.maintenance_interval_hours == 168
     assert (settings.rate_limit_rps, settings.rate_limit_burst) == (50, 100)
-    assert (settings.llm.provider, settings.embedding.provider) == ("claude", "local")
+    assert (settings.llm.provider, settings.llm_daily_tokens) == ("claude", 0)
+    assert settings.embedding.provider is None
     assert (settings.log_format, settings.log_level) == ("json", "info")
 
 
@@ -41,9 +42,13 @@ def test_the_defaults_are_the_documented_ones() -> None:
         ("RATE_LIMIT_BURST", "0", "from 1"),
         ("LOG_FORMAT", "xml", "json, text"),
         ("LOG_LEVEL", "loud", "debug, info"),
-        ("EMBEDDING_PROVIDER", "openai", "local"),
+        ("EMBEDDING_PROVIDER", "Open AI", "local, openai, google"),
+        ("EMBEDDING_API_BASE", "localhost:1", "http://"),
         ("LLM_PROVIDER", "Claude 3", "claude, openai, google"),
         ("LLM_API_BASE", "localhost:1", "http://"),
+        ("LLM_DAILY_TOKENS", "-1", "from 0 to"),
+        ("LLM_DAILY_TOKENS", "many", "from 0 to"),
+        ("ANTHROPIC_API_KEY", "two words", "as the provider gave it"),
         ("MEMORYBANK_INSECURE", "yes", "true, false"),
         ("API_KEY", "two words", "without spaces"),
     ],
@@ -72,10 +77,16 @@ def test_without_any_key_insecure_mode_is_allowed_on_loopback_alone() -> None:
         load_settings(insecure)
 
 
-def test_an_openai_key_alone_still_means_the_local_embedding() -> None:
-    settings = load_settings({**KEY, "OPENAI_API_KEY": "sk"})
-    assert settings.embedding.provider == "local"
-    assert settings.provider_keys == {"openai": "sk"}
+def test_the_embedding_is_left_to_the_data_unless_it_is_chosen() -> None:
+    assert load_settings({**KEY, "OPENAI_API_KEY": "sk"}).embedding.provider is None
+    assert load_settings({**KEY, "EMBEDDING_PROVIDER": "local"}).embedding.provider == "local"
+    assert load_settings({**KEY, "EMBEDDING_PROVIDER": "voyage"}).embedding.provider == "voyage"
+
+
+def test_the_keys_of_the_chosen_providers_are_read_whatever_they_are_called() -> None:
+    keys = {"GROQ_API_KEY": "gsk", "TOGETHER_AI_API_KEY": "tk", "OPENAI_API_KEY": "sk", "MISTRAL_API_KEY": "unused"}
+    settings = load_settings({**KEY, **keys, "LLM_PROVIDER": "groq", "EMBEDDING_PROVIDER": "together_ai"})
+    assert settings.provider_keys == {"GROQ_API_KEY": "gsk", "TOGETHER_AI_API_KEY": "tk", "OPENAI_API_KEY": "sk"}
 
 
 def test_an_empty_variable_counts_as_not_given() -> None:
