@@ -1,33 +1,41 @@
 """The application: its routes, and what every request passes before and after them."""
 
+import asyncio
 import time
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from memorybank_service import __version__
-from memorybank_service.http import legacy, probes, problems
+from memorybank_service.http import legacy, openapi, probes, problems, v1
 from memorybank_service.http.access import KeyRing
 from memorybank_service.http.audit import Audited
 from memorybank_service.http.auth import Gate
 from memorybank_service.http.body_limit import BodyLimit
 from memorybank_service.http.measuring import Measuring
+from memorybank_service.http.paths import Segments
 from memorybank_service.http.rate_limit import RateLimiter
 from memorybank_service.http.tracing import Traced
 from memorybank_service.metrics import Metrics
 from memorybank_service.tenant import Tenant
 from memorybank_service.tracing import Tracing
 
+LARGER_BODIES = {"/v1/memories/batch": 8 << 20}
+"""In bytes, by path; everywhere else a body holds one memory."""
+
 
 def create_app(tenant: Tenant, keys: KeyRing, metrics: Metrics, tracing: Tracing | None = None) -> ASGIApp:
     # The pages of /docs load scripts from elsewhere; /openapi.json is what tools need.
-    app = FastAPI(title="MemoryBank", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(title="MemoryBank", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.tenant = tenant
     app.state.gate = Gate(keys, RateLimiter(time.monotonic))
     app.state.idempotent_under_way = set()
+    app.state.batches = asyncio.Semaphore(2)
     app.include_router(probes.router)
     app.include_router(legacy.router)
+    app.include_router(v1.router)
     problems.register(app)
+    openapi.describe(app)
     # Around everything, so that a refused body and a failure are counted too.
-    inner: ASGIApp = Audited(BodyLimit(app))
+    inner: ASGIApp = Audited(Segments(BodyLimit(app, LARGER_BODIES)))
     return Measuring(inner if tracing is None else Traced(inner, tracing), metrics)

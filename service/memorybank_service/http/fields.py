@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 LARGEST_CONTENT = 32 << 10
 LARGEST_METADATA = 16 << 10
@@ -56,8 +56,11 @@ def _depth(value: Any) -> int:
     return depth
 
 
+_IDS = ("user_id", "session_id")
+
+
 def _known_ids(metadata: dict[str, Any]) -> dict[str, Any]:
-    for name in ("user_id", "session_id"):
+    for name in _IDS:
         value = metadata.get(name)
         if value is not None and not (isinstance(value, str) and 0 < len(value) <= LONGEST_ID):
             raise ValueError(f"{name} must be a text of 1 to {LONGEST_ID} characters")
@@ -76,8 +79,55 @@ def _filter_values(metadata: dict[str, Any]) -> dict[str, Any]:
     return metadata
 
 
-Text = Annotated[str, AfterValidator(_bounded_text)]
-Metadata = Annotated[dict[str, Any], AfterValidator(_bounded_metadata), AfterValidator(_known_ids)]
-MetadataFilter = Annotated[Metadata, AfterValidator(_filter_values)]
+class Strict(BaseModel):
+    """A request in which nothing is taken for something else: no field that is not known, no "5" for 5."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+_TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LARGEST_CONTENT, "pattern": r"\S"}
+_METADATA_SCHEMA = {
+    "type": "object",
+    "additionalProperties": True,
+    "maxProperties": MOST_KEYS,
+    "propertyNames": {"minLength": 1, "maxLength": LONGEST_KEY},
+    "description": f"At most {LARGEST_METADATA >> 10} KiB as JSON, nested at most {DEEPEST_METADATA} deep.",
+}
+_FILTER_VALUE = {"type": ["string", "integer", "number", "boolean"]}
+_FILTER_SCHEMA = _METADATA_SCHEMA | {
+    "additionalProperties": {
+        "anyOf": [
+            _FILTER_VALUE,
+            {"type": "null"},
+            {"type": "array", "items": _FILTER_VALUE, "maxItems": MOST_WANTED},
+        ]
+    },
+    "description": "Narrows by equality; a list asks for a list that contains all of it.",
+}
+_KNOWN_IDS = {
+    "properties": {name: {"type": ["string", "null"], "minLength": 1, "maxLength": LONGEST_ID} for name in _IDS}
+}
+
+Text = Annotated[str, AfterValidator(_bounded_text), WithJsonSchema(_TEXT_SCHEMA)]
+PlainMetadata = Annotated[dict[str, Any], AfterValidator(_bounded_metadata), WithJsonSchema(_METADATA_SCHEMA)]
+"""In which no key means anything to us."""
+Metadata = Annotated[
+    dict[str, Any],
+    AfterValidator(_bounded_metadata),
+    AfterValidator(_known_ids),
+    WithJsonSchema(_METADATA_SCHEMA | _KNOWN_IDS),
+]
+MetadataFilter = Annotated[
+    dict[str, Any],
+    AfterValidator(_bounded_metadata),
+    AfterValidator(_known_ids),
+    AfterValidator(_filter_values),
+    WithJsonSchema(_FILTER_SCHEMA | _KNOWN_IDS),
+]
 TopK = Annotated[int, Field(ge=1, le=MOST_RESULTS, strict=True)]
 MemoryId = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]+$")]
+"""Of a user, an agent, a run, a speaker, a memory: any characters but NUL."""
+Importance = Annotated[float, Field(ge=0, le=1)]
+Limit = Annotated[int, Field(ge=1, le=1000, description="Results on a page.")]
+Cursor = Annotated[str, Field(pattern=r"^[0-9]{1,18}$", description="`next_cursor` of the page before.")]

@@ -6,8 +6,12 @@
 A name is one of a memory's fields or a key of its metadata. Times are RFC 3339; a date means the whole day.
 """
 
+import json
+import sys
 from collections.abc import Callable, Mapping
-from typing import Any, cast, get_args
+from typing import Annotated, Any, cast, get_args
+
+from pydantic import PlainValidator, WithJsonSchema
 
 from memorybank_service.clock import SECONDS_PER_DAY
 from memorybank_service.http.times import is_date, parse_time
@@ -30,7 +34,8 @@ MOST_CONDITIONS = 64
 MOST_VALUES = 64
 LONGEST_NAME = 256
 LONGEST_TEXT = 2048
-_INTEGERS = range(-(2**63), 2**63)
+LONGEST_JSON = 16 << 10
+_LARGEST_NUMBER = int(sys.float_info.max)
 _OPERATORS = frozenset(get_args(Operator))
 _LISTS = frozenset({"in", "nin"})
 _TEXTS = frozenset({"contains", "icontains"})
@@ -46,6 +51,31 @@ def parse_filter(given: object, *, wildcard: bool = False) -> Filter | None:
     `wildcard`: the text `*` means that the field has a value, as mem0's filters have it.
     """
     return _Parser(wildcard).parse(given)
+
+
+def _parse_json(text: object) -> Filter | None:
+    if not isinstance(text, str) or len(text) > LONGEST_JSON:
+        raise ValueError(f"must be a text of at most {LONGEST_JSON} characters")
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("must be valid JSON") from None
+    return parse_filter(given)
+
+
+JsonFilter = Annotated[
+    Any,
+    PlainValidator(_parse_json),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/Filter"},
+            "examples": ['{"speaker": "Ada"}'],
+        }
+    ),
+]
+Filters = Annotated[Any, PlainValidator(parse_filter), WithJsonSchema({"$ref": "#/components/schemas/Filter"})]
 
 
 class _Parser:
@@ -128,8 +158,8 @@ def _check_value(value: object, op: Operator, name: str, place: str) -> None:
         if value - value != 0:
             raise ValueError(f"{place} must not be NaN or Infinity, which JSON does not know")
     elif isinstance(value, int):
-        if value not in _INTEGERS:
-            raise ValueError(f"{place} must be a number of at most 64 bits")
+        if abs(value) > _LARGEST_NUMBER:
+            raise ValueError(f"{place} must be a smaller number")
     elif value is not None:
         raise ValueError(f"{place} must be a text, a number, true, false, null or a list of such")
     if op in _ORDERS and (isinstance(value, bool) or not isinstance(value, str | int | float)):
@@ -177,3 +207,56 @@ def _span(value: Scalar, place: str) -> tuple[float, float]:
             raise ValueError(f"{place} {error}") from None
         return moment, moment + SHOWN_SECONDS
     raise ValueError(f"{place} must be an RFC 3339 time (2027-01-15T08:00:00Z) or a date (2027-01-15)")
+
+
+def filter_schema() -> dict[str, Any]:
+    """As a JSON Schema, of the name `Filter`."""
+    this = {"$ref": "#/components/schemas/Filter"}
+    text = {"type": "string", "maxLength": LONGEST_TEXT}
+    moment = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
+    number = {"type": "number"}
+    scalar = {"anyOf": [text, number, {"type": "boolean"}, {"type": "null"}]}
+
+    def condition(value: Mapping[str, Any], ordered: Mapping[str, Any] | None, part: Mapping[str, Any] | None) -> Any:
+        listed = {"type": "array", "items": value, "maxItems": MOST_VALUES}
+        operators: dict[str, Any] = {
+            "eq": value,
+            "ne": value,
+            "in": listed,
+            "nin": listed,
+            "exists": {"type": "boolean"},
+        }
+        if ordered is not None:
+            operators |= dict.fromkeys(("gt", "gte", "lt", "lte"), ordered)
+        if part is not None:
+            operators |= {"contains": part, "icontains": text}
+        asked = {"type": "object", "properties": operators, "additionalProperties": False, "minProperties": 1}
+        return {"anyOf": [value, asked]}
+
+    any_key = condition(scalar, {"anyOf": [text, number]}, scalar)
+    any_key["anyOf"] += [{"type": "array", "items": scalar, "maxItems": MOST_VALUES}]
+    of_text = condition({"anyOf": [text, {"type": "null"}]}, text, text)
+    of_time = condition({"anyOf": [*moment["anyOf"], {"type": "null"}]}, moment, None)
+    several = {"type": "array", "items": this, "minItems": 1, "maxItems": 16}
+    return {
+        "type": "object",
+        "description": f"Narrows what is found. All of its members hold; at most {MOST_CONDITIONS} conditions, nested "
+        f"at most {DEEPEST} deep. A name is one of a memory's fields or a key of its metadata; a date, the whole day.",
+        "properties": {
+            "AND": several,
+            "OR": several,
+            "NOT": {"anyOf": [this, several]},
+            "metadata": {"type": "object", "additionalProperties": any_key, "minProperties": 1, "maxProperties": 16},
+            **dict.fromkeys(sorted(TEXT_FIELDS), of_text),
+            **dict.fromkeys(sorted(TIME_FIELDS), of_time),
+            "importance": condition(number, number, None),
+            "pinned": condition({"type": "boolean"}, None, None),
+        },
+        "propertyNames": {"minLength": 1, "maxLength": LONGEST_NAME - len(METADATA_PREFIX)},
+        "maxProperties": 16,
+        "additionalProperties": any_key,
+        "examples": [
+            {"speaker": "Ada", "created_at": {"gte": "2027-01-01", "lt": "2027-02-01"}},
+            {"OR": [{"metadata": {"topic": "tea"}}, {"tags": {"contains": "tea"}}], "NOT": {"run_id": "s1"}},
+        ],
+    }

@@ -1,23 +1,23 @@
 """The API that MemoryBank clients already speak, at the root and with verbs in its paths."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from memorybank_service.clock import rfc3339
+from memorybank_service.http.asked import Bank, tenant_of
 from memorybank_service.http.auth import require
 from memorybank_service.http.fields import MemoryId, Metadata, MetadataFilter, Text, TopK
 from memorybank_service.http.idempotency import OnceOnly
-from memorybank_service.http.problems import Problem
-from memorybank_service.memory.bank import MemoryBank
+from memorybank_service.http.openapi import problems
+from memorybank_service.http.problems import not_found
 from memorybank_service.memory.keeping import Draft, Stored
 from memorybank_service.memory.recalling import Recollection, Search
 from memorybank_service.scheduler import Job
 from memorybank_service.store import NO_USER, Memory, Scope
-from memorybank_service.tenant import Tenant
 
 router = APIRouter(tags=["MemoryBank"])
 _IDS = {"user_id", "session_id"}
@@ -96,19 +96,13 @@ class ForgettingAnswer(BaseModel):
     purged: int
 
 
-def _tenant(request: Request) -> Tenant:
-    tenant: Tenant = request.app.state.tenant
-    return tenant
-
-
-async def _bank(request: Request) -> MemoryBank:
-    return _tenant(request).bank
-
-
-Bank = Annotated[MemoryBank, Depends(_bank)]
-
-
-@router.post("/store_memory", dependencies=[Depends(require("write"))], response_model=StoreAnswer)
+@router.post(
+    "/store_memory",
+    operation_id="store_memory",
+    responses=problems(400, 409, 413, 415, 422, 507),
+    dependencies=[Depends(require("write"))],
+    response_model=StoreAnswer,
+)
 async def store_memory(body: StoreRequest, bank: Bank, once: OnceOnly) -> Response:
     """Answers when the memory is on disk; the next search finds it."""
     given = body.metadata or {}
@@ -125,7 +119,12 @@ async def store_memory(body: StoreRequest, bank: Bank, once: OnceOnly) -> Respon
     return await once(bank, lambda along: bank.memories.add([draft], along), answer)
 
 
-@router.post("/retrieve_memory", dependencies=[Depends(require("read"))])
+@router.post(
+    "/retrieve_memory",
+    operation_id="retrieve_memory",
+    responses=problems(400, 413, 415, 422),
+    dependencies=[Depends(require("read"))],
+)
 async def retrieve_memory(body: RetrieveRequest, bank: Bank, background: BackgroundTasks) -> RetrieveAnswer:
     """The best memories, of one user if `metadata.user_id` is given; recalled ones become stronger."""
     wanted = dict(body.metadata or {})
@@ -135,18 +134,23 @@ async def retrieve_memory(body: RetrieveRequest, bank: Bank, background: Backgro
     return RetrieveAnswer(memories=[_retrieved(recollection) for recollection in found.recollections])
 
 
-@router.post("/forget_memory", dependencies=[Depends(require("write"))])
+@router.post(
+    "/forget_memory",
+    operation_id="forget_memory",
+    responses=problems(400, 404, 413, 415, 422),
+    dependencies=[Depends(require("write"))],
+)
 async def forget_memory(body: ForgetRequest, bank: Bank) -> ForgetAnswer:
     if not await bank.memories.delete([body.memory_id]):
-        raise Problem(404, "not-found", f"There is no memory {body.memory_id!r}.")
+        raise not_found("memory", body.memory_id)
     return ForgetAnswer(memory_id=body.memory_id)
 
 
-@router.get("/memory_stats", dependencies=[Depends(require("read"))])
+@router.get("/memory_stats", operation_id="memory_stats", responses=problems(), dependencies=[Depends(require("read"))])
 async def memory_stats(request: Request, bank: Bank) -> StatsAnswer:
     totals, census = await bank.totals(), await bank.decay.census()
     return StatsAnswer(
-        tenant_id=_tenant(request).settings.tenant_id,
+        tenant_id=tenant_of(request).settings.tenant_id,
         total_memories=totals.memories,
         active_memories=census.active,
         faded_memories=census.faded,
@@ -159,17 +163,24 @@ async def memory_stats(request: Request, bank: Bank) -> StatsAnswer:
     )
 
 
-@router.get("/scheduler_status", dependencies=[Depends(require("read"))])
+@router.get(
+    "/scheduler_status", operation_id="scheduler_status", responses=problems(), dependencies=[Depends(require("read"))]
+)
 async def scheduler_status(request: Request) -> SchedulerAnswer:
-    scheduler = _tenant(request).scheduler
+    scheduler = tenant_of(request).scheduler
     status = "running" if scheduler.running else "stopped"
     return SchedulerAnswer(status=status, jobs=[_job(job) for job in scheduler.jobs])
 
 
-@router.post("/run_forgetting_curve", dependencies=[Depends(require("admin"))])
+@router.post(
+    "/run_forgetting_curve",
+    operation_id="run_forgetting_curve",
+    responses=problems(507),
+    dependencies=[Depends(require("admin"))],
+)
 async def run_forgetting_curve(request: Request, bank: Bank) -> ForgettingAnswer:
     """Records what has faded by now. Running it once or a thousand times comes to the same."""
-    result = await _tenant(request).scheduler.run_forgetting()
+    result = await tenant_of(request).scheduler.run_forgetting()
     return ForgettingAnswer(timestamp=rfc3339(bank.now()), faded=result.faded, purged=result.purged)
 
 

@@ -15,7 +15,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from memorybank_service.http.problem_types import PREFIX
 from memorybank_service.store import ConflictError, StoreError, StoreFullError
+from memorybank_service.store.filters import FilterError
 from memorybank_service.tenant import NotReadyError
 
 log = logging.getLogger(__name__)
@@ -32,7 +34,14 @@ LEGACY_PATHS = frozenset(
     }
 )
 _SHOWN = 80  # characters of a refused value
+_MOST_ERRORS = 20
+_MESSAGES = {"extra_forbidden": "is not a field of this request"}
 _NAMES = {404: "not-found", 405: "method-not-allowed", 400: "malformed-request"}
+
+
+def speaks_plain_json(path: str) -> bool:
+    """Whether the clients of this path parse errors only if they come as application/json."""
+    return path in LEGACY_PATHS
 
 
 class Problem(HTTPException):
@@ -52,14 +61,30 @@ class Problem(HTTPException):
 
 def problem_response(path: str, problem: Problem) -> JSONResponse:
     body = {
-        "type": f"urn:memorybank:problem:{problem.name}",
+        "type": PREFIX + problem.name,
         "title": http.HTTPStatus(problem.status_code).phrase,
         "status": problem.status_code,
         "detail": problem.detail,
         "errors": list(problem.errors),
     }
-    media_type = "application/json" if path in LEGACY_PATHS else "application/problem+json"
+    media_type = "application/json" if speaks_plain_json(path) else "application/problem+json"
     return JSONResponse(body, problem.status_code, problem.headers, media_type)
+
+
+def require_json(request: Request) -> None:
+    """For routes that read their body themselves. Raises Problem 415."""
+    announced = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if announced != "application/json" and not (announced.startswith("application/") and announced.endswith("+json")):
+        raise _not_json()
+
+
+def not_found(what: str, identity: str) -> Problem:
+    return Problem(404, "not-found", f"There is no {what} {_sendable(identity)!r}.")
+
+
+def alternative(name: str) -> str:
+    """The tag of one of a body's forms, which is left out where a field is named."""
+    return f"<{name}>"
 
 
 def register(app: FastAPI) -> None:
@@ -84,6 +109,11 @@ def register(app: FastAPI) -> None:
     @app.exception_handler(ConflictError)
     async def conflicting(request: Request, error: ConflictError) -> Response:
         return problem_response(request.url.path, Problem(409, "conflict", _capital(str(error))))
+
+    @app.exception_handler(FilterError)
+    async def unanswerable(request: Request, error: FilterError) -> Response:
+        described = {"field": "filters", "message": str(error)}
+        return problem_response(request.url.path, Problem(422, "invalid-request", _capital(str(error)), [described]))
 
     @app.exception_handler(StoreFullError)
     async def full(request: Request, error: StoreFullError) -> Response:
@@ -111,25 +141,38 @@ def _invalid(errors: Sequence[Any]) -> Problem:
     if any(error["type"] == "json_invalid" for error in errors):
         return Problem(400, "malformed-request", "The body is not valid JSON.")
     if any(error["loc"] == ("body",) and isinstance(error.get("input"), bytes) for error in errors):
-        return Problem(415, "not-json", "The body must be JSON, announced by `Content-Type: application/json`.")
-    listed = [_describe(error) for error in errors]
+        return _not_json()
+    listed = [_describe(error) for error in errors[:_MOST_ERRORS]]
     first = listed[0]
     return Problem(422, "invalid-request", f"{first['field']}: {first['message']}.", listed)
 
 
+def _not_json() -> Problem:
+    return Problem(415, "not-json", "The body must be JSON, announced by `Content-Type: application/json`.")
+
+
 def _describe(error: Mapping[str, Any]) -> dict[str, object]:
-    place = [str(part) for part in error["loc"] if part != "body"]
+    place = [str(part)[:_SHOWN] for part in error["loc"] if part != "body" and not _is_alternative(part)]
     described: dict[str, object] = {
-        "field": ".".join(place) or "body",
-        "message": str(error["msg"]).removeprefix("Value error, "),
+        "field": _sendable(".".join(place)) or "body",
+        "message": _MESSAGES.get(error["type"]) or _sendable(str(error["msg"]).removeprefix("Value error, ")),
     }
     value = error.get("input")
-    if error["type"] != "missing" and isinstance(value, str | int | float):
-        # Half a surrogate pair cannot be sent back as it came.
-        described["value"] = value[:_SHOWN].encode(errors="replace").decode() if isinstance(value, str) else value
+    is_huge = isinstance(value, int) and abs(value) >= 1 << 63
+    if error["type"] != "missing" and isinstance(value, str | int | float) and not is_huge:
+        described["value"] = _sendable(value[:_SHOWN]) if isinstance(value, str) else value
     if isinstance(value, float) and not math.isfinite(value):
         described["value"] = str(value)  # Python reads NaN and 1e999 from a body, and JSON has no way to say them
     return described
+
+
+def _is_alternative(part: object) -> bool:
+    return isinstance(part, str) and part == alternative(part[1:-1])
+
+
+def _sendable(text: str) -> str:
+    """Half a surrogate pair cannot be sent back as it came."""
+    return text.encode(errors="replace").decode()
 
 
 def _capital(sentence: str) -> str:

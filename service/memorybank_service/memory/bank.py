@@ -37,10 +37,10 @@ class MemoryBank:
         timed: Callable[[str, float], None] = ignore_timing,
     ) -> None:
         self.footing = Footing(store, embedder, forgetting, clock, timed)
-        self.memories = Keeping(self.footing)
+        self.jobs = Jobs(self.footing)
+        self.memories = Keeping(self.footing, self.jobs)
         self.recall = Recalling(self.footing)
         self.decay = Decay(self.footing)
-        self.jobs = Jobs(self.footing)
         self.embeddings = EmbeddingQueue(self.footing)
         self.reembedding = Reembedding(self.footing, self.jobs, MOVING_DATA)
         self._closed = False

@@ -69,6 +69,10 @@ class Jobs:
         self._kinds[kind] = _Kind(lane, work, attempts)
         self._lanes.setdefault(lane, asyncio.Event())
 
+    def knows(self, kind: str) -> bool:
+        """Whether there is anyone to do such a job."""
+        return kind in self._kinds
+
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._run(lane), name=f"jobs-{lane}") for lane in self._lanes]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
 from memorybank_service.memory.footing import Footing
+from memorybank_service.memory.jobs import Jobs
 from memorybank_service.memory.retention import MemoryState
 from memorybank_service.store import (
     NO_USER,
@@ -17,6 +18,7 @@ from memorybank_service.store import (
     Amendment,
     Event,
     Memory,
+    NewJob,
     NewMemory,
     Vector,
 )
@@ -24,6 +26,10 @@ from memorybank_service.store import (
 T = TypeVar("T")
 ACTIVE: frozenset[MemoryState] = frozenset({"active"})
 EVERY_STATE: frozenset[MemoryState] = frozenset({"active", "faded", "expired", "superseded"})
+EXTRACT = "extract"
+"""The kind of job that draws facts from memories."""
+NO_MODEL = "No language model is configured: the words are stored, and no facts are drawn from them."
+_EXTRACTED_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class Draft:
     importance: float = 0.5
     pinned: bool = False
     expires_at: float | None = None
+    infer: bool = False
+    """Facts are drawn from it in the background, where a language model is configured."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +80,8 @@ def kept(footing: Footing, memory: Memory) -> Kept:
 class Keeping:
     """Where a write takes an `along` with a receipt, its answer is made from what the method returns."""
 
-    def __init__(self, footing: Footing) -> None:
-        self._on = footing
+    def __init__(self, footing: Footing, jobs: Jobs) -> None:
+        self._on, self._jobs = footing, jobs
 
     async def add(self, drafts: Sequence[Draft], along: Along = NOTHING_ALONG) -> list[Stored]:
         """All of them or none, in their order; when this returns, they are on disk and every search finds them.
@@ -83,8 +91,16 @@ class Keeping:
         vectors = await self._on.vectors.for_writing([draft.content for draft in drafts])
         now = self._on.now()
         new = [_memory(draft, now, vector) for draft, vector in zip(drafts, vectors, strict=True)]
-        added = self._on.store.add(new, _answering(along, self._stored))
-        return await self._on.read(self._stored, await asyncio.wrap_future(added))
+        extraction = self._extraction(drafts, new)
+        along = replace(along, jobs=[*along.jobs, *extraction])
+        added = await asyncio.wrap_future(self._on.store.add(new, _answering(along, self._stored)))
+        if extraction:
+            self._jobs.notice()
+        return await self._on.read(self._stored, added)
+
+    def degraded(self, drafts: Sequence[Draft]) -> list[str]:
+        """What will not be done of what the drafts ask for, each a sentence."""
+        return [] if self._jobs.knows(EXTRACT) or not any(draft.infer for draft in drafts) else [NO_MODEL]
 
     async def get(self, memory_id: str) -> Kept | None:
         return await self._on.read(self._find, memory_id)
@@ -119,6 +135,20 @@ class Keeping:
             return events or None
         first = next((event.old_content for event in events if event.action == "UPDATE"), memory.content)
         return [Event(0, memory_id, "ADD", None, first, memory.stored_at, None), *events]
+
+    def _extraction(self, drafts: Sequence[Draft], new: Sequence[NewMemory]) -> list[NewJob]:
+        """A job for what was said in one run at a time, in pieces that a model can take."""
+        if not self._jobs.knows(EXTRACT):
+            return []
+        wanted = [memory for draft, memory in zip(drafts, new, strict=True) if draft.infer]
+        runs: dict[tuple[str, str | None, str | None], list[str]] = {}
+        for memory in wanted:
+            runs.setdefault((memory.user_id, memory.agent_id, memory.run_id), []).append(memory.id)
+        return [
+            NewJob(EXTRACT, {"memory_ids": ids[start : start + _EXTRACTED_AT_ONCE]}, user_id)
+            for (user_id, _, _), ids in runs.items()
+            for start in range(0, len(ids), _EXTRACTED_AT_ONCE)
+        ]
 
     def _find(self, memory_id: str) -> Kept | None:
         return self._kept_or_none(self._on.store.find(memory_id))

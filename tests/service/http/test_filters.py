@@ -69,7 +69,7 @@ def test_a_star_means_any_value_only_where_it_is_asked_to() -> None:
         ({"a": {"gt": True}}, "filters.a.gt must be a number or a text"),
         ({"a": {"eq": {"deep": 1}}}, "filters.a.eq must be a text, a number, true, false, null or a list of such"),
         ({"a": {"in": [[1]]}}, "filters.a.in must be a text, a number, true, false, null or a list of such"),
-        ({"a": 2**63}, "filters.a must be a number of at most 64 bits"),
+        ({"a": 10**400}, "filters.a must be a smaller number"),
         ({"a": float("nan")}, "filters.a must not be NaN or Infinity, which JSON does not know"),
         ({"a": "\ud800"}, "filters.a must be valid Unicode"),
         ({"\ud800": 1}, "filters.? must be valid Unicode"),

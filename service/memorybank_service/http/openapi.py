@@ -1,0 +1,150 @@
+"""The description of the API, /openapi.json: beside what FastAPI finds out, the key, the errors and the filters."""
+
+import http
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+
+from memorybank_service.http.filters import filter_schema
+from memorybank_service.http.problem_types import PROBLEM_TYPES, types_of
+from memorybank_service.http.problems import speaks_plain_json
+
+_OPEN = frozenset({"/health", "/livez", "/readyz"})
+_OF_EVERY_ROUTE = (401, 403, 429, 500, 503)
+_METHODS = frozenset({"get", "put", "post", "delete", "patch"})
+_SCHEMAS = "#/components/schemas/"
+_TEXT = """The long-term memory of one tenant. Every call carries `Authorization: Bearer KEY`; a key has scopes:
+*read* finds, *write* stores and deletes, *admin* does the rest. An error is a problem of RFC 9457 with a stable `type`.
+Times are RFC 3339. What is answered as stored is on disk, and found by the next search."""
+_TAGS = [
+    {"name": "memories", "description": "Adding, reading, changing and deleting memories."},
+    {"name": "recall", "description": "Finding memories by meaning and by words."},
+    {"name": "forgetting", "description": "What fades, when, and why."},
+    {"name": "users", "description": "Whose memories there are."},
+    {"name": "jobs", "description": "Work in the background."},
+    {"name": "MemoryBank", "description": "The API that MemoryBank clients already speak."},
+    {"name": "probes", "description": "Whether it lives and is ready; open to everyone."},
+]
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """A route's `responses`: the errors of its own; those of every route with a key come by themselves."""
+    return {status: {"description": http.HTTPStatus(status).phrase} for status in statuses}
+
+
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads its body itself."""
+    schema = model.model_json_schema(ref_template=_SCHEMAS + "{model}")
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def describe(app: FastAPI) -> None:
+    """`app.openapi` answers with all of it; made when it is first asked for."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _description(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the documented way to extend it
+
+
+def _description(app: FastAPI) -> dict[str, Any]:
+    found = get_openapi(title=app.title, version=app.version, description=_TEXT, routes=app.routes, tags=_TAGS)
+    components = found.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for path, item in found["paths"].items():
+        for method in _METHODS & item.keys():
+            operation = item[method]
+            _lift_definitions(operation, schemas)
+            if path not in _OPEN:
+                operation["security"] = [{"key": []}]
+                for status in _OF_EVERY_ROUTE:
+                    operation["responses"].setdefault(str(status), {})
+            _describe_problems(path, operation)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas |= {"Filter": filter_schema(), "Problem": _problem()}
+    components["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "`Authorization: Token KEY` is taken too."}
+    }
+    components["responses"] = _responses()
+    return found
+
+
+def _lift_definitions(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        schemas |= content.get("schema", {}).pop("$defs", {})
+
+
+def _describe_problems(path: str, operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    for status in [status for status in responses if status >= "400" and types_of(int(status))]:
+        suffix = "Json" if speaks_plain_json(path) else ""
+        responses[status] = {"$ref": f"#/components/responses/{_name(int(status))}{suffix}"}
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _name(status: int) -> str:
+    return http.HTTPStatus(status).phrase.title().replace(" ", "").replace("-", "")
+
+
+def _responses() -> dict[str, Any]:
+    """By status, once as problem+json and once as the plain JSON of the paths whose clients parse nothing else."""
+    return {
+        _name(status) + suffix: _response(status, media_type)
+        for status in sorted({kind.status for kind in PROBLEM_TYPES})
+        for suffix, media_type in (("", "application/problem+json"), ("Json", "application/json"))
+    }
+
+
+def _response(status: int, media_type: str) -> dict[str, Any]:
+    kinds = types_of(status)
+    means = "\n".join(f"- `{kind.urn}`: {kind.means}" for kind in kinds)
+    examples = {
+        kind.name: {
+            "value": {
+                "type": kind.urn,
+                "title": http.HTTPStatus(status).phrase,
+                "status": status,
+                "detail": kind.detail,
+                "errors": list(kind.errors),
+            }
+        }
+        for kind in kinds
+    }
+    content = {media_type: {"schema": {"$ref": f"{_SCHEMAS}Problem"}, "examples": examples}}
+    described: dict[str, Any] = {"description": means, "content": content}
+    if status in (429, 503):
+        described["headers"] = {
+            "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}, "required": False}
+        }
+    return described
+
+
+def _problem() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "RFC 9457.",
+        "required": ["type", "title", "status", "detail", "errors"],
+        "properties": {
+            "type": {"type": "string", "enum": [kind.urn for kind in PROBLEM_TYPES]},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string", "description": "A sentence about this case."},
+            "errors": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["field", "message"],
+                    "properties": {
+                        "field": {"type": "string"},
+                        "message": {"type": "string"},
+                        "value": {"description": "What was refused, cut short."},
+                    },
+                },
+            },
+        },
+    }

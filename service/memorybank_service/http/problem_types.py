@@ -1,0 +1,93 @@
+"""Every kind of error that the API answers with: its stable name, its status, and a sentence as an example."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+PREFIX = "urn:memorybank:problem:"
+
+
+@dataclass(frozen=True)
+class ProblemType:
+    name: str
+    status: int
+    means: str
+    detail: str
+    """An example of one."""
+    errors: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def urn(self) -> str:
+        return PREFIX + self.name
+
+
+PROBLEM_TYPES = (
+    ProblemType("malformed-request", 400, "The body is not valid JSON.", "The body is not valid JSON."),
+    ProblemType(
+        "unauthorized",
+        401,
+        "The key is missing, unknown or expired.",
+        "A valid key is needed: send `Authorization: Bearer KEY`.",
+    ),
+    ProblemType("forbidden", 403, "The key lacks the scope.", "The key 'reader' does not have the scope 'write'."),
+    ProblemType("not-found", 404, "There is no such thing.", "There is no memory 'm1'."),
+    ProblemType("method-not-allowed", 405, "The path does not take this method.", "/v1/search does not take DELETE."),
+    ProblemType(
+        "conflict",
+        409,
+        "It contradicts what is there; nothing was changed.",
+        "The id 'm1' belongs to another memory.",
+    ),
+    ProblemType(
+        "request-under-way",
+        409,
+        "The first request with this Idempotency-Key is not done yet.",
+        "A request with this Idempotency-Key is still under way; try again in a moment.",
+    ),
+    ProblemType(
+        "body-too-large", 413, "The body is larger than the route takes.", "The body is larger than 262144 bytes."
+    ),
+    ProblemType(
+        "not-json",
+        415,
+        "The body is not announced as JSON.",
+        "The body must be JSON, announced by `Content-Type: application/json`.",
+    ),
+    ProblemType(
+        "invalid-request",
+        422,
+        "A field is missing, unknown, of the wrong type or out of its bounds; `errors` names each.",
+        "top_k: Input should be less than or equal to 100.",
+        ({"field": "top_k", "message": "Input should be less than or equal to 100", "value": 500},),
+    ),
+    ProblemType(
+        "idempotency-key-reused",
+        422,
+        "The Idempotency-Key was used for another request.",
+        "This Idempotency-Key was used for another request; take a new one for each write.",
+    ),
+    ProblemType(
+        "too-many-requests",
+        429,
+        "The key has used up its rate; `Retry-After` says when to come again.",
+        "The key 'default' has used up its rate; try again in 1 s.",
+    ),
+    ProblemType("internal", 500, "A fault of the service.", "The service failed; its log says how."),
+    ProblemType(
+        "not-ready",
+        503,
+        "The memories are being opened or closed; `Retry-After` says when to come again.",
+        "The memories are not open yet; try again in a moment.",
+    ),
+    ProblemType("store-failed", 503, "The disk or the store failed.", "The store could not do this."),
+    ProblemType(
+        "volume-full",
+        507,
+        "The volume is full: reading and deleting go on.",
+        "The volume is full: delete memories or give the tenant more storage.",
+    ),
+)
+
+
+def types_of(status: int) -> list[ProblemType]:
+    return [kind for kind in PROBLEM_TYPES if kind.status == status]

@@ -1,0 +1,9 @@
+"""The API of version 1: one module a concern."""
+
+from fastapi import APIRouter
+
+from memorybank_service.http.v1 import adding, memories
+
+router = APIRouter(prefix="/v1")
+for concern in (adding, memories):
+    router.include_router(concern.router)
