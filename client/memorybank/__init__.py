@@ -2,13 +2,14 @@
 
 >>> from memorybank import MemoryBankClient
 >>> with MemoryBankClient("http://127.0.0.1:8000", api_key=...) as bank:
-...     bank.store_memory("Ada likes trains", {"user_id": "ada"})
+...     bank.add("Ada likes trains", user_id="ada")
 ...     bank.retrieve_memories("what does Ada like?", metadata={"user_id": "ada"})
 """
 
 from memorybank.address import __version__
 from memorybank.async_client import AsyncMemoryBankClient
 from memorybank.client import MemoryBankClient
+from memorybank.endpoints.memories import KEEP
 from memorybank.errors import (
     ApiError,
     AuthenticationError,
@@ -26,12 +27,19 @@ from memorybank.errors import (
     UnavailableError,
     UnexpectedAnswerError,
 )
-from memorybank.records import FoundMemory
+from memorybank.records import AddedId, AddedMemories, AddedMemory, Event, FoundMemory, Memory, Page
 
 __all__ = [
     "MemoryBankClient",
     "AsyncMemoryBankClient",
+    "Memory",
+    "AddedMemory",
+    "AddedMemories",
+    "AddedId",
     "FoundMemory",
+    "Event",
+    "Page",
+    "KEEP",
     "MemoryBankError",
     "ConnectionFailedError",
     "NoAnswerInTimeError",

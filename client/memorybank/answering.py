@@ -43,17 +43,17 @@ def is_success(answer: Answer) -> bool:
 
 
 def document(answer: Answer) -> Any:
-    """The JSON of a successful answer, an object; raises UnexpectedAnswerError for whatever else was sent."""
-    if not answer.body and answer.status == 204:
-        return {}
-    if (found := _object(answer)) is None:
+    """The JSON of a successful answer; raises UnexpectedAnswerError for whatever else was sent."""
+    found = _json(answer)
+    if not isinstance(found, dict | list):
         raise unexpected(answer, "but nothing that a tenant says")
     return found
 
 
 def refusal(answer: Answer) -> ApiError:
     """The error that stands for an answer that is no success."""
-    problem = _object(answer) or {}
+    found = _json(answer)
+    problem = found if isinstance(found, dict) else {}
     kind = problem.get("type")
     errors = problem.get("errors")
     return _BY_STATUS.get(answer.status, ApiError if answer.status >= 400 else UnexpectedAnswerError)(
@@ -101,10 +101,9 @@ def _named(answer: Answer) -> str:
     return f"{answer.url} answered {answer.status} {answer.reason}".rstrip()
 
 
-def _object(answer: Answer) -> dict[str, Any] | None:
-    """The JSON object that was answered; None for a page of whatever else stands at the address."""
+def _json(answer: Answer) -> Any:
+    """None for a page of whatever else stands at the address."""
     try:
-        found = json.loads(answer.body)
+        return json.loads(answer.body)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 from memorybank.attempts import attempts
 from memorybank.base import DEFAULT_RETRIES, DEFAULT_TIMEOUT, DEFAULT_WAIT, BaseClient, Method, method
 from memorybank.call import Asked, Call, Exchange, Pause, Step
-from memorybank.endpoints import any_route, legacy
+from memorybank.endpoints import any_route, legacy, memories
 from memorybank.errors import MemoryBankError
 from memorybank.shapes import LineReader, Lines, Pages
 
@@ -67,6 +67,20 @@ class AsyncMemoryBankClient(BaseClient):
     get_scheduler_status = answered(legacy.get_scheduler_status)
     run_forgetting_curve = answered(legacy.run_forgetting_curve)
     health_check = answered(legacy.health_check)
+
+    # Memories, one by one and many.
+    add = answered(memories.add)
+    add_messages = answered(memories.add_messages)
+    add_batch = answered(memories.add_batch)
+    get = answered(memories.get)
+    list = listed(memories.list_memories)
+    list_page = answered(memories.list_page)
+    update = answered(memories.update)
+    delete = answered(memories.delete)
+    history = answered(memories.history)
+    restore = answered(memories.restore)
+    pin = answered(memories.pin)
+    unpin = answered(memories.unpin)
 
     request = answered(any_route.request)
 

@@ -91,7 +91,7 @@ def _result(call: Call[T], answer: Any) -> T:
         return call.read(answer)
     try:
         return call.read(answering.document(answer))
-    except (ValueError, KeyError) as error:
+    except ValueError as error:
         raise answering.unexpected(answer, f"but not as this client knows it: {error}") from error
 
 

@@ -84,7 +84,8 @@ class Call(Generic[T]):
 
     @property
     def target(self) -> str:
-        query = urlencode({name: in_query(value) for name, value in self.query.items() if value is not None})
+        given = {name: in_query(value) for name, value in self.query.items() if value is not None}
+        query = urlencode(given, doseq=True)
         return f"{self.path}?{query}" if query else self.path
 
 

@@ -34,15 +34,30 @@ def as_(kind: type[T]) -> Callable[[Any], T]:
     return read
 
 
-def each(kind: type[T], name: str) -> Callable[[Any], list[T]]:
-    """A reader of the list that stands under a name in the answer."""
+def each(kind: type[T], name: str | None = None) -> Callable[[Any], list[T]]:
+    """A reader of the list that is the answer, or stands under a name in it."""
     read = as_(kind)
-    return lambda answer: [read(entry) for entry in _checked(answer[name], list)]
+    return lambda answer: [read(entry) for entry in _checked(answer if name is None else _part(answer, name), list)]
 
 
 def page_of(kind: type[T]) -> Callable[[Any], Page[T]]:
     results = each(kind, "results")
-    return lambda answer: Page(tuple(results(answer)), answer.get("next_cursor"))
+    return lambda answer: Page(tuple(results(answer)), answer.get("next_cursor"), answer.get("total"))
+
+
+def as_object(answer: Any) -> dict[str, Any]:
+    result: dict[str, Any] = _checked(answer, dict)
+    return result
+
+
+def text_of(name: str) -> Callable[[Any], str]:
+    return lambda answer: str(_checked(_part(answer, name), str))
+
+
+def _part(answer: Any, name: str) -> Any:
+    if name not in as_object(answer):
+        raise ValueError(f"{name} is missing")
+    return answer[name]
 
 
 def _record(kind: Any, answer: Any) -> Any:

@@ -13,6 +13,22 @@ State = Literal["active", "faded", "expired", "superseded"]
 """`active`: searches find it; `faded`: forgotten, and `restore` brings it back; a newer fact has `superseded` it."""
 
 
+class Results(Sequence[T]):
+    """An answer that is read like a list of its results."""
+
+    results: tuple[T, ...]
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
+        return self.results[index]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Memory:
     """What somebody said (`kind` "turn"), or a fact that a model made of it ("fact")."""
@@ -44,6 +60,36 @@ class Memory:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AddedMemory(Memory):
+    """A memory as it was stored."""
+
+    is_new: bool = True
+    """False: it was there already, word for word under the same id."""
+    degraded: tuple[str, ...] = ()
+    """What was asked for and will not be done, each a sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddedMemories(Results[AddedMemory]):
+    """The turns of a conversation as they were stored; to be read like a list."""
+
+    results: tuple[AddedMemory, ...]
+    degraded: tuple[str, ...] = ()
+    """What was asked for and will not be done, each a sentence."""
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddedId:
+    """The id of a memory that was stored among many."""
+
+    id: str
+    is_new: bool = True
+    """False: it was there already, word for word under the same id."""
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class FoundMemory:
     """A memory as `retrieve_memories` answers it; `score` orders one answer, `timestamp` is when it was said."""
 
@@ -64,6 +110,8 @@ class Page(Generic[T]):
     results: tuple[T, ...]
     next_cursor: str | None
     """What to ask the next part with; None: this is the last."""
+    total: int | None = None
+    """On all pages together, where the service says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,23 +131,13 @@ class SearchResult(Memory):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchResults(Sequence[SearchResult]):
+class SearchResults(Results[SearchResult]):
     """The answer to a search, best first; to be read like a list."""
 
     results: tuple[SearchResult, ...]
     degraded: tuple[str, ...] = ()
     """What could not be used for it, each a sentence; empty where everything was."""
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-    @overload
-    def __getitem__(self, index: int) -> SearchResult: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[SearchResult]: ...
-    def __getitem__(self, index: int | slice) -> SearchResult | Sequence[SearchResult]:
-        return self.results[index]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -41,3 +42,9 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
 def bank(connect: Connect, service: Service) -> MemoryBankClient:
     """A client of the real service."""
     return connect(service.url, service.key)
+
+
+@pytest.fixture
+def user() -> str:
+    """A user with no memories."""
+    return f"user-{uuid.uuid4()}"

@@ -15,11 +15,16 @@ def request(
     *,
     query: Mapping[str, Any] | None = None,
     idempotency_key: str | None = None,
-) -> Call[dict[str, Any]]:
+) -> Call[Any]:
     """Sends JSON to a path and returns the JSON that is answered, with the retries of all the other methods."""
     if not path.startswith("/"):
         raise ValueError(f"a path begins with a slash, unlike {path!r}")
-    writes = method.upper() not in {"GET", "HEAD", "OPTIONS"}
     return Call(
-        method.upper(), path, dict, query=query or {}, body=body, writes=writes, idempotency_key=idempotency_key
+        method.upper(),
+        path,
+        lambda answer: answer,
+        query=query or {},
+        body=body,
+        writes=method.upper() not in {"GET", "HEAD", "OPTIONS"},
+        idempotency_key=idempotency_key,
     )

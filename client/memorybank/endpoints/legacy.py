@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from memorybank.call import Call
-from memorybank.decode import each
+from memorybank.decode import as_object, each, text_of
 from memorybank.records import FoundMemory
 
 
@@ -22,7 +22,7 @@ def store_memory(
     return Call(
         "POST",
         "/store_memory",
-        lambda answer: str(answer["memory_id"]),
+        text_of("memory_id"),
         body=body,
         writes=True,
         idempotency_key=idempotency_key,
@@ -47,19 +47,19 @@ def forget_memory(memory_id: str) -> Call[None]:
 
 def get_memory_stats() -> Call[dict[str, Any]]:
     """How many memories there are, how important on average, the oldest and the newest; times as RFC 3339, or None."""
-    return Call("GET", "/memory_stats", dict)
+    return Call("GET", "/memory_stats", as_object)
 
 
 def get_scheduler_status() -> Call[dict[str, Any]]:
     """What the service does on its own: each job with its next run, and what came of the last."""
-    return Call("GET", "/scheduler_status", dict)
+    return Call("GET", "/scheduler_status", as_object)
 
 
 def run_forgetting_curve() -> Call[dict[str, Any]]:
     """Runs the forgetting now; says how many memories are faded, and how many this run purged."""
-    return Call("POST", "/run_forgetting_curve", dict, writes=True)
+    return Call("POST", "/run_forgetting_curve", as_object, writes=True)
 
 
 def health_check() -> Call[dict[str, Any]]:
     """Whether the tenant answers; needs no key. `UnavailableError` while it starts."""
-    return Call("GET", "/health", dict)
+    return Call("GET", "/health", as_object)
