@@ -12,12 +12,14 @@ from memorybank_service.embedding.local import LocalEmbedder
 from memorybank_service.embedding.model_files import ModelFiles, find_model
 from memorybank_service.http.access import KeyRing
 from memorybank_service.http.app import create_app
+from memorybank_service.llm.process import ProviderProcess
 from memorybank_service.metrics import Metrics
 from memorybank_service.settings import Settings, load_settings
 from memorybank_service.store.sqlite_store import SqliteStore
 from memorybank_service.tenant import Tenant
 from tests.service.manual_clock import ManualClock
 from tests.service.provider import Provider, running_provider
+from tests.service.watched_process import watched_process
 
 KEY = "a-key-of-the-tests"
 
@@ -32,6 +34,19 @@ def provider() -> Iterator[Provider]:
     """A model provider on loopback that does what the test tells it."""
     with running_provider() as provider:
         yield provider
+
+
+@pytest.fixture(scope="session")
+def connections(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the shared process that asks providers leaves a line for each connection that it makes."""
+    return tmp_path_factory.mktemp("watched") / "connections"
+
+
+@pytest.fixture(scope="session")
+def provider_process(connections: Path) -> Iterator[ProviderProcess]:
+    """Shared by the tests that leave it as it is: starting it takes seconds."""
+    with watched_process(connections) as process:
+        yield process
 
 
 @pytest.fixture(scope="session")

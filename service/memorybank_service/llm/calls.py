@@ -11,7 +11,15 @@ from typing import Any, Literal
 from memorybank_service.llm.endpoint import Endpoint
 
 FailureKind = Literal[
-    "unavailable", "timeout", "rate_limited", "key_rejected", "refused", "bad_answer", "oversized", "cancelled"
+    "unavailable",
+    "timeout",
+    "rate_limited",
+    "key_rejected",
+    "refused",
+    "unknown_model",
+    "bad_answer",
+    "oversized",
+    "cancelled",
 ]
 
 

@@ -53,6 +53,8 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Configuration:
+    name: str
+    """As `provider/model`, as far as it is known."""
     endpoint: Endpoint | None
     missing: str | None
     """A sentence, where there is no endpoint."""
@@ -72,9 +74,9 @@ def language_model(settings: Settings) -> Configuration:
     return _configuration("LLM", settings.llm, _LANGUAGE_MODELS, settings.provider_keys)
 
 
-def embedding_model(settings: Settings) -> Configuration:
+def embedding_model(chosen: ModelSettings, settings: Settings) -> Configuration:
     """Of a provider that is asked over the network: not for `local`."""
-    return _configuration("EMBEDDING", settings.embedding, _EMBEDDING_MODELS, settings.provider_keys)
+    return _configuration("EMBEDDING", chosen, _EMBEDDING_MODELS, settings.provider_keys)
 
 
 def _configuration(
@@ -82,22 +84,25 @@ def _configuration(
 ) -> Configuration:
     """`role` begins the names of the variables."""
     provider, base = chosen.provider, chosen.api_base
-    if provider is None or provider == "local":
-        return Configuration(None, f"{role}_PROVIDER names no provider")
+    if provider is None:
+        return Configuration("", None, f"{role}_PROVIDER is not set")
     prefix = _PREFIXES.get(provider, provider)
     model = chosen.model or models.get(prefix)
     if model is None:
-        return Configuration(None, f"{role}_PROVIDER is {provider} but {role}_MODEL is not set")
+        return Configuration(f"{provider}/", None, f"{role}_PROVIDER is {provider} but {role}_MODEL is not set")
+    model = _without_prefix(model, provider, prefix)
+    name = f"{provider}/{model}"
     variable = key_variable(provider)
     key = keys.get(variable)
     if key is None and base is None:
         known = prefix in _HOSTS
         base_too = "" if known else f", nor is {role}_API_BASE"
-        return Configuration(None, f"{role}_PROVIDER is {provider} but {variable} is not set{base_too}")
+        return Configuration(name, None, f"{role}_PROVIDER is {provider} but {variable} is not set{base_too}")
     return Configuration(
+        name,
         Endpoint(
             provider=provider,
-            model=_without_prefix(model, provider, prefix),
+            model=model,
             prefix=prefix,
             api_base=_base(prefix, base),
             api_key=key,

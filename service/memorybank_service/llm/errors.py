@@ -6,7 +6,8 @@
       ProviderTimeoutError        yes        no answer in time
       RateLimitedError            yes        too many requests, or the account's quota is used up
       KeyRejectedError            no         the provider does not take the key
-      RequestRefusedError         no         unknown model, too long a prompt, refused content
+      RequestRefusedError         no         too long a prompt, refused content
+        UnknownModelError         no         no such model, or not at that address
       BadAnswerError              yes        an answer that nobody can read
         OversizedAnswerError      no         an answer that was cut off because it is far too long
       BudgetSpentError            yes        the day's tokens are used up; tomorrow there are new ones
@@ -47,6 +48,10 @@ class KeyRejectedError(ProviderError):
 
 class RequestRefusedError(ProviderError):
     retryable = False
+
+
+class UnknownModelError(RequestRefusedError):
+    pass
 
 
 class BadAnswerError(ProviderError):

@@ -82,7 +82,7 @@ class LitellmModel:
     ) -> ChatCall:
         return ChatCall(
             endpoint=self.endpoint,
-            messages=tuple((message.role, message.content) for message in messages),
+            messages=tuple((m.role, m.content.encode("utf-8", "replace").decode()) for m in messages),
             max_tokens=max_tokens,
             temperature=temperature,
             json_schema=None,

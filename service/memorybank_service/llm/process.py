@@ -41,6 +41,7 @@ _ENVIRONMENT = {
     "LITELLM_MODE": "PRODUCTION",  # else it reads an .env file
     "LITELLM_TELEMETRY": "False",
     "LITELLM_LOG": "CRITICAL",
+    "DEFAULT_MAX_RETRIES": "0",  # for embeddings it takes a 0 that it is given for nothing
     "DISABLE_AIOHTTP_TRANSPORT": "True",  # the bounds are on httpx
     "HF_HUB_OFFLINE": "1",
     "DO_NOT_TRACK": "1",

@@ -10,6 +10,7 @@ from memorybank_service.llm.errors import (
     ProviderUnavailableError,
     RateLimitedError,
     RequestRefusedError,
+    UnknownModelError,
 )
 
 _ERRORS: dict[FailureKind, tuple[type[ProviderError], str]] = {
@@ -18,6 +19,7 @@ _ERRORS: dict[FailureKind, tuple[type[ProviderError], str]] = {
     "rate_limited": (RateLimitedError, "takes no more requests for now"),
     "key_rejected": (KeyRejectedError, "does not accept the API key"),
     "refused": (RequestRefusedError, "refused the request"),
+    "unknown_model": (UnknownModelError, "is no model of that provider, or not at the address that is set"),
     "bad_answer": (BadAnswerError, "gave an answer that cannot be read"),
     "oversized": (OversizedAnswerError, "gave an answer that is far too long"),
     "cancelled": (ProviderUnavailableError, "was asked, but the call was broken off"),

@@ -70,7 +70,7 @@ def test_the_version_in_a_base_of_anthropic_may_be_given_or_not(base: str) -> No
 
 
 def test_the_embedding_has_settings_of_its_own() -> None:
-    given = {"API_KEY": "k", **KEYS, "LLM_API_BASE": "http://llm:8080", "EMBEDDING_PROVIDER": "openai"}
-    endpoint = embedding_model(load_settings(given)).require()
+    given = {"LLM_API_BASE": "http://llm:8080", "EMBEDDING_PROVIDER": "openai"}
+    settings = load_settings({"API_KEY": "k", **KEYS, **given})
+    endpoint = embedding_model(settings.embedding, settings).require()
     assert (endpoint.name, endpoint.api_base) == ("openai/text-embedding-3-small", None)
-    assert not embedding_model(load_settings({"API_KEY": "k", "EMBEDDING_PROVIDER": "local"})).configured

@@ -16,6 +16,7 @@ from memorybank_service.llm.errors import (
     ProviderUnavailableError,
     RateLimitedError,
     RequestRefusedError,
+    UnknownModelError,
 )
 from memorybank_service.llm.litellm_model import LitellmModel
 from tests.service.llm.conftest import KEY
@@ -109,8 +110,8 @@ async def test_an_endpoint_that_knows_no_schemas_is_asked_without_from_then_on(
         (refuses(401), KeyRejectedError, False),
         (refuses(403), KeyRejectedError, False),
         (refuses(400), RequestRefusedError, False),
-        (refuses(404), RequestRefusedError, False),
-        (refuses(302, location="http://127.0.0.1:1/elsewhere"), RequestRefusedError, False),
+        (refuses(404), UnknownModelError, False),
+        (refuses(302, location="http://127.0.0.1:1/elsewhere"), UnknownModelError, False),
         (garbage(), BadAnswerError, True),
         (garbage(b"[]"), BadAnswerError, True),
         (garbage(b"null"), BadAnswerError, True),
@@ -151,6 +152,7 @@ async def test_an_error_names_the_code_and_when_to_come_back(
     with pytest.raises(RateLimitedError) as caught:
         await model.complete(QUESTION, timeout=ANSWERS_IN_TIME)
     assert caught.value.retry_after == 17
+    assert len(provider.requests) == 1
     assert str(caught.value) == (
         f"{model.name} takes no more requests for now (HTTP 429, insufficient_quota); it asks to wait 17 s"
     )

@@ -9,6 +9,7 @@ from memorybank_service.llm.child.wire import Exchange
 _KINDS: dict[int, FailureKind] = {
     401: "key_rejected",
     403: "key_rejected",
+    404: "unknown_model",
     408: "unavailable",
     409: "unavailable",
     425: "unavailable",
@@ -29,10 +30,10 @@ def _kind(exchange: Exchange, timed_out: bool) -> FailureKind:
     if exchange.oversized:
         return "oversized"
     if exchange.misdirected:
-        return "refused"
+        return "unknown_model"
     if timed_out or exchange.timed_out:
         return "timeout"
     if exchange.broken:
         return "unavailable"
     # Nothing was sent: litellm does not know the provider or lacks something. Or an answer came that it cannot read.
-    return "refused" if status is None else "bad_answer"
+    return "unknown_model" if status is None else "bad_answer"
