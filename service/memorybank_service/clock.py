@@ -9,6 +9,9 @@ Clock = Callable[[], float]
 
 SECONDS_PER_HOUR = 3600.0
 SECONDS_PER_DAY = 86400.0
+EARLIEST = datetime(1, 1, 2, tzinfo=UTC).timestamp()
+LATEST = datetime(9999, 12, 30, tzinfo=UTC).timestamp()
+"""Between them a moment can be said in every zone."""
 
 system_clock: Clock = time.time
 

@@ -55,6 +55,11 @@ class Scheduler:
             self._job("maintenance", "Store maintenance", settings.maintenance_interval_hours, bank.maintain),
         )
 
+    @property
+    def next_forgetting(self) -> float:
+        """When the forgetting runs next, by itself: what is due in the past runs now."""
+        return max(self.jobs[0].next_run, self._bank.now())
+
     async def load(self) -> None:
         """Takes up when each job ran last, or was first known: restarts do not put off its first run either."""
         for job in self.jobs:

@@ -35,6 +35,7 @@ LEGACY_PATHS = frozenset(
 )
 _SHOWN = 80  # characters of a refused value
 _MOST_ERRORS = 20
+_UNNAMED = frozenset({"body", "query", "path"})  # where a field was given goes without saying
 _MESSAGES = {"extra_forbidden": "is not a field of this request"}
 _NAMES = {404: "not-found", 405: "method-not-allowed", 400: "malformed-request"}
 
@@ -152,7 +153,8 @@ def _not_json() -> Problem:
 
 
 def _describe(error: Mapping[str, Any]) -> dict[str, object]:
-    place = [str(part)[:_SHOWN] for part in error["loc"] if part != "body" and not _is_alternative(part)]
+    loc = error["loc"][1:] if error["loc"][0] in _UNNAMED else error["loc"]
+    place = [str(part)[:_SHOWN] for part in loc if not _is_alternative(part)]
     described: dict[str, object] = {
         "field": _sendable(".".join(place)) or "body",
         "message": _MESSAGES.get(error["type"]) or _sendable(str(error["msg"]).removeprefix("Value error, ")),

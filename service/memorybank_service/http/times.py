@@ -1,13 +1,13 @@
 """Times in requests: RFC 3339, within what can be stored and shown again."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
-"""A day within what a datetime holds, so that no zone leads beyond it."""
+from memorybank_service.clock import EARLIEST, LATEST
+
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,12})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
@@ -22,13 +22,10 @@ def parse_time(text: object) -> float:
             moment = None
     if moment is None:
         raise ValueError("must be an RFC 3339 time with its zone, such as 2027-01-15T08:00:00Z")
-    try:
-        inside = EARLIEST <= moment <= LATEST
-    except OverflowError:  # the comparison goes by UTC, which the first and last day may not have
-        inside = False
-    if not inside:
-        raise ValueError(f"must lie between the years {EARLIEST.year} and {LATEST.year}")
-    return moment.timestamp()
+    seconds = moment.timestamp()
+    if not EARLIEST <= seconds <= LATEST:
+        raise ValueError("must lie between the years 1 and 9999")
+    return seconds
 
 
 def is_date(text: str) -> bool:

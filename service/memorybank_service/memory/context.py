@@ -6,10 +6,11 @@
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from memorybank_service.llm.tokens import estimate_tokens
 from memorybank_service.store import Memory
 
 OPENING, CLOSING = "<memories>", "</memories>"
@@ -25,29 +26,21 @@ class Context:
     tokens: int
 
 
-def estimate_tokens(text: str) -> int:
-    """About how many a language model makes of it, rather too many: four plain letters, or one of any other kind."""
-    plain = len(text.encode("ascii", "ignore"))
-    return -(-plain // 4) + len(text) - plain
-
-
-def build_context(
-    candidates: Sequence[Memory], max_tokens: int, tokens_of: Callable[[str], int] = estimate_tokens
-) -> Context:
+def build_context(candidates: Sequence[Memory], max_tokens: int) -> Context:
     """The best of the candidates (best first) that fit, in the order in which they were said."""
     frame = f"{OPENING}\n{CLOSING}"
-    left = max_tokens - tokens_of(frame)
+    left = max_tokens - estimate_tokens(frame)
     lines: dict[int, str] = {}
     for place, memory in enumerate(candidates):
         line = _line(memory) + "\n"
-        if (cost := tokens_of(line)) <= left:
+        if (cost := estimate_tokens(line)) <= left:
             lines[place] = line
             left -= cost
     if not lines:
         return Context("", [], 0)
     chosen = sorted(lines, key=lambda place: (candidates[place].created_at, candidates[place].seq))
     text = f"{OPENING}\n{''.join(lines[place] for place in chosen)}{CLOSING}"
-    return Context(text, chosen, tokens_of(text))
+    return Context(text, chosen, estimate_tokens(text))
 
 
 def strip_recalled(text: str) -> str:

@@ -7,7 +7,7 @@ model is asked, nor the other way round.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from memorybank_service.memory.footing import Footing
@@ -55,6 +55,12 @@ class _Kind:
     lane: str
     work: Work
     attempts: int
+
+
+@dataclass(frozen=True)
+class JobPage:
+    jobs: Sequence[Job]
+    next_cursor: str | None
 
 
 class Jobs:
@@ -105,6 +111,18 @@ class Jobs:
     async def listed(self, state: JobState | None = None, kind: str | None = None, limit: int = 100) -> list[Job]:
         """The newest first."""
         return await self._on.read(self._on.store.jobs, state, kind, limit)
+
+    async def page(
+        self, state: JobState | None = None, kind: str | None = None, limit: int = 100, cursor: str | None = None
+    ) -> JobPage:
+        """The newest first. Raises ValueError where the cursor is none."""
+        after = None
+        if cursor is not None:
+            created_at, _, job_id = cursor.partition("_")
+            after = float(created_at), job_id
+        found = await self._on.read(self._on.store.jobs, state, kind, limit + 1, after)
+        last = found[limit - 1] if len(found) > limit else None
+        return JobPage(found[:limit], None if last is None else f"{last.created_at!r}_{last.id}")
 
     async def retry(self, job_id: str) -> bool:
         """Whether it was dead or cancelled, and is queued now."""

@@ -34,5 +34,17 @@ class Pauses:
         paused: NDArray[np.float64] = self._until(np.asarray(end, np.float64)) - self._until(starts)
         return paused
 
+    def after(self, start: ArrayLike, running: ArrayLike) -> NDArray[np.float64]:
+        """When so many seconds without a pause have gone by since each `start`; the future has no pauses yet."""
+        starts = np.asarray(start, np.float64)
+        if not len(self._marks):
+            return starts + np.asarray(running, np.float64)
+        ran = starts - self._until(starts) + np.asarray(running, np.float64)
+        begins, ends = self._marks[::2], self._marks[1::2]
+        ran_at_begin = begins - self._until(begins)
+        paused = np.concatenate([[0.0], np.cumsum(ends - begins)])
+        moments: NDArray[np.float64] = ran + paused[np.searchsorted(ran_at_begin, ran)]
+        return moments
+
     def _until(self, moment: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.interp(moment, self._marks, self._paused, left=0.0)

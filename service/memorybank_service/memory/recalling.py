@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memorybank_service.clock import SECONDS_PER_HOUR
 from memorybank_service.memory.footing import Footing
 from memorybank_service.memory.keeping import ACTIVE, EVERY_STATE, Kept, kept
 from memorybank_service.memory.retention import MemoryState
 from memorybank_service.memory.retrieval import Hit, Query, search
-from memorybank_service.store import FilterValue, Memory, Scope
+from memorybank_service.store import NO_USER, FilterValue, Memory, Scope, View
 
 RECALLED_RESULTS = 5
 SIMILARITY_FLOOR = 0.25
@@ -53,6 +54,22 @@ class Page:
     next_cursor: str | None
 
 
+@dataclass(frozen=True)
+class UserPage:
+    users: Sequence[tuple[str, int]]
+    """Each with the number of memories."""
+    next_cursor: str | None
+
+
+def chosen(view: View, scope: Scope) -> NDArray[np.bool_]:
+    """Those of a user's view that are of the agent and the run."""
+    inside = np.ones(len(view.roster), np.bool_)
+    if scope.run_id is not None:
+        inside[:] = False
+        inside[view.matching({}, scope.run_id)] = True
+    return inside
+
+
 class Recalling:
     def __init__(self, footing: Footing) -> None:
         self._on = footing
@@ -89,6 +106,12 @@ class Recalling:
         """
         before = None if cursor is None else int(cursor)
         return await self._on.read(self._page, scope, metadata or {}, states, limit, before, offset)
+
+    async def users(self, limit: int, after: str | None = None) -> UserPage:
+        """In the order of their ids, behind the id `after`."""
+        found = await self._on.read(self._on.store.users, after or NO_USER, limit + 1)
+        shown = found[:limit]
+        return UserPage(shown, shown[-1][0] if len(found) > limit else None)
 
     def _search(self, scope: Scope, query: Query) -> list[Recollection]:
         started = time.perf_counter()

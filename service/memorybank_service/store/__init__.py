@@ -229,8 +229,8 @@ class MemoryStore(Protocol):
         """The memories of a user; None: of the whole tenant."""
         ...
 
-    def users(self) -> list[tuple[str, int]]:
-        """Every user with the number of memories; `NO_USER` is not one."""
+    def users(self, after: str = NO_USER, limit: int | None = None) -> list[tuple[str, int]]:
+        """The users whose ids follow `after`, each with the number of memories; `NO_USER` is not one."""
         ...
 
     # Forgetting
@@ -303,7 +303,15 @@ class MemoryStore(Protocol):
 
     def job(self, job_id: str) -> Job | None: ...
 
-    def jobs(self, state: JobState | None = None, kind: str | None = None, limit: int = 100) -> list[Job]: ...
+    def jobs(
+        self,
+        state: JobState | None = None,
+        kind: str | None = None,
+        limit: int = 100,
+        after: tuple[float, str] | None = None,
+    ) -> list[Job]:
+        """The newest first; `after`: behind the one of this `created_at` and id."""
+        ...
 
     def tokens_used(self, now: float) -> int:
         """Of a language model, on this UTC day so far."""

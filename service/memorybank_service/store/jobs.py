@@ -37,12 +37,19 @@ def find(connection: sqlite3.Connection, job_id: str) -> Job | None:
     return None if row is None else _job(row)
 
 
-def listed(connection: sqlite3.Connection, state: JobState | None, kind: str | None, limit: int) -> list[Job]:
-    """The newest first."""
+def listed(
+    connection: sqlite3.Connection,
+    state: JobState | None,
+    kind: str | None,
+    limit: int,
+    after: tuple[float, str] | None,
+) -> list[Job]:
+    """The newest first; `after`: behind the one of this `created_at` and id."""
+    created_at, job_id = (None, None) if after is None else after
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM job WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR kind = ?2) "  # noqa: S608
-        "ORDER BY created_at DESC, id LIMIT ?3",
-        (state, kind, limit),
+        "AND (?4 IS NULL OR created_at < ?4 OR created_at = ?4 AND id > ?5) ORDER BY created_at DESC, id LIMIT ?3",
+        (state, kind, limit, created_at, job_id),
     )
     return [_job(row) for row in rows]
 

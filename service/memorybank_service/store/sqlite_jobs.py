@@ -62,8 +62,14 @@ class SqliteJobs:
     def job(self, job_id: str) -> Job | None:
         return jobs.find(self._readers.get(), job_id)
 
-    def jobs(self, state: JobState | None = None, kind: str | None = None, limit: int = 100) -> list[Job]:
-        return jobs.listed(self._readers.get(), state, kind, limit)
+    def jobs(
+        self,
+        state: JobState | None = None,
+        kind: str | None = None,
+        limit: int = 100,
+        after: tuple[float, str] | None = None,
+    ) -> list[Job]:
+        return jobs.listed(self._readers.get(), state, kind, limit, after)
 
     def tokens_used(self, now: float) -> int:
         return jobs.tokens_used(self._readers.get(), now)

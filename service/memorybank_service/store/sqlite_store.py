@@ -127,9 +127,10 @@ class SqliteStore(SqliteJobs):
         owner = memories.owner_of(connection, user_id)
         return set() if owner is None else tombstones.buried(connection, owner)
 
-    def users(self) -> list[tuple[str, int]]:
+    def users(self, after: str = NO_USER, limit: int | None = None) -> list[tuple[str, int]]:
         rows = self._readers.get().execute(
-            "SELECT user_id, memories FROM owner WHERE user_id <> ? AND memories > 0 ORDER BY user_id", (NO_USER,)
+            "SELECT user_id, memories FROM owner WHERE user_id > ? AND memories > 0 ORDER BY user_id LIMIT ?",
+            (after, -1 if limit is None else limit),
         )
         return rows.fetchall()
 

@@ -3,7 +3,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memorybank_service.memory.context import CLOSING, OPENING, build_context, estimate_tokens, strip_recalled
+from memorybank_service.llm.tokens import estimate_tokens
+from memorybank_service.memory.context import CLOSING, OPENING, build_context, strip_recalled
 from memorybank_service.store import Memory
 
 EIGHT = 1_800_000_000.0

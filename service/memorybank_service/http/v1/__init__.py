@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from memorybank_service.http.v1 import adding, memories
+from memorybank_service.http.v1 import adding, forgetting, jobs, memories, users
 
 router = APIRouter(prefix="/v1")
-for concern in (adding, memories):
+for concern in (adding, memories, forgetting, users, jobs):
     router.include_router(concern.router)
