@@ -35,7 +35,7 @@ def streamed(build: Callable[P, Lines]) -> Method[P, AsyncIterator[dict[str, Any
 
 
 class AsyncMemoryBankClient(BaseClient):
-    """`MemoryBankClient` for asyncio and trio: the same arguments and methods, to be awaited or iterated `async for`.
+    """`MemoryBankClient` for asyncio: the same arguments and methods, to be awaited or iterated `async for`.
 
     It belongs to the event loop in which it is first used. `http_client` is an `httpx.AsyncClient`, and `sleep` returns
     something to be awaited.
@@ -54,10 +54,12 @@ class AsyncMemoryBankClient(BaseClient):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(base_url, api_key, timeout, max_retries, max_wait)
+        import asyncio
+
         from memorybank import network
 
         self._pool, self._pieces = network.AsyncPool(http_client), network.pieces_async
-        self._sleep, self._clock = sleep or network.sleep, clock
+        self._sleep, self._clock = sleep or asyncio.sleep, clock
 
     # The names that MemoryBank's users know.
     store_memory = answered(legacy.store_memory)

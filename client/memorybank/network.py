@@ -5,11 +5,10 @@ It is imported when the first client is made, as httpx takes longer to import th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from typing import Any
 
-import anyio
-import anyio.to_thread
 import httpx
 
 from memorybank.address import Address
@@ -21,8 +20,6 @@ CONNECT_SECONDS = 5.0
 # Dropped a moment before the service drops it (5 s of idleness), so that a request rarely meets a closing connection.
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=4.0)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-
-sleep, in_thread = anyio.sleep, anyio.to_thread.run_sync
 
 
 class Pool:
@@ -53,7 +50,7 @@ class Pool:
 
 
 class AsyncPool:
-    """Connections of an asynchronous client, on asyncio or trio."""
+    """Connections of an asynchronous client; they belong to one event loop."""
 
     def __init__(self, client: httpx.AsyncClient | None = None) -> None:
         self._http = client or httpx.AsyncClient(limits=_LIMITS)
@@ -133,5 +130,5 @@ def _answer(response: httpx.Response, exchange: Exchange, address: Address, body
 async def _in_threads(upload: Upload) -> AsyncIterator[bytes]:
     """Reading a file, or what an iterator does to make the next record, must not block the loop."""
     pieces = upload.pieces()
-    while (piece := await in_thread(next, pieces, None)) is not None:
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
         yield piece
