@@ -27,7 +27,19 @@ from memorybank.errors import (
     UnavailableError,
     UnexpectedAnswerError,
 )
-from memorybank.records import AddedId, AddedMemories, AddedMemory, Event, FoundMemory, Memory, Page
+from memorybank.records import (
+    AddedId,
+    AddedMemories,
+    AddedMemory,
+    Event,
+    ForgettingRun,
+    FoundMemory,
+    Job,
+    Memory,
+    Outlook,
+    Page,
+    User,
+)
 
 __all__ = [
     "MemoryBankClient",
@@ -38,6 +50,10 @@ __all__ = [
     "AddedId",
     "FoundMemory",
     "Event",
+    "ForgettingRun",
+    "Outlook",
+    "User",
+    "Job",
     "Page",
     "KEEP",
     "MemoryBankError",

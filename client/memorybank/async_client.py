@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 from memorybank.attempts import attempts
 from memorybank.base import DEFAULT_RETRIES, DEFAULT_TIMEOUT, DEFAULT_WAIT, BaseClient, Method, method
 from memorybank.call import Asked, Call, Exchange, Pause, Step
-from memorybank.endpoints import any_route, legacy, memories
+from memorybank.endpoints import any_route, forgetting, legacy, memories, people, work
 from memorybank.errors import MemoryBankError
 from memorybank.shapes import LineReader, Lines, Pages
 
@@ -83,6 +83,16 @@ class AsyncMemoryBankClient(BaseClient):
     restore = answered(memories.restore)
     pin = answered(memories.pin)
     unpin = answered(memories.unpin)
+
+    # Forgetting, users, work in the background.
+    forgetting_run = answered(forgetting.forgetting_run)
+    forgetting_preview = listed(forgetting.forgetting_preview)
+    users = listed(people.users)
+    jobs = listed(work.jobs)
+    job = answered(work.job)
+    wait_for_job = answered(work.wait_for_job)
+    retry_job = answered(work.retry_job)
+    cancel_job = answered(work.cancel_job)
 
     request = answered(any_route.request)
 

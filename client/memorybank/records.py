@@ -12,6 +12,9 @@ T = TypeVar("T")
 State = Literal["active", "faded", "expired", "superseded"]
 """`active`: searches find it; `faded`: forgotten, and `restore` brings it back; a newer fact has `superseded` it."""
 
+JobState = Literal["queued", "running", "succeeded", "dead", "cancelled"]
+"""`dead`: given up after its retries; `retry_job` tries it again."""
+
 
 class Results(Sequence[T]):
     """An answer that is read like a list of its results."""
@@ -168,17 +171,62 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ForgettingRun:
+    """What a run of the forgetting came to."""
+
+    dry_run: bool = False
+    timestamp: datetime
+    faded: int
+    """Memories that are faded now."""
+    purged: int
+    """Memories that this run deleted for good."""
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook(Memory):
+    """A memory with what the forgetting has in store for it, if nobody recalls it and the service goes on running."""
+
+    retention: float
+    """From 1 down to 0: e^(-t/S)."""
+    strength: int
+    """S: 1, and 1 more for each recall that counted."""
+    threshold: float
+    """Below this retention it is faded."""
+    fades_at: datetime | None = None
+    """When it does, or did; None: never."""
+    fades_in_next_run: bool = False
+    """Whether the next run is the first to find it faded."""
+    purge_due: datetime | None = None
+    """From when on a run deletes it for good; None: never, or not known yet."""
+    purged_in_next_run: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    user_id: str
+    memories: int
+    """In whichever state."""
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """Work in the background that outlives a restart."""
 
     id: str
     kind: str
-    state: Literal["queued", "running", "succeeded", "dead", "cancelled"]
-    """`dead`: given up after its retries; `retry_job` tries it again."""
+    state: JobState
+    user_id: str | None = None
+    """Whose data it works on, where it is somebody's in particular."""
     attempts: int = 0
+    due: datetime | None = None
+    """When it is tried, at the earliest."""
     progress: Mapping[str, Any] = field(default_factory=dict)
     result: Mapping[str, Any] | None = None
     error: str | None = None
+    """Of the last attempt, a sentence."""
     created_at: datetime | None = None
     updated_at: datetime | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -186,13 +234,3 @@ class Job:
     @property
     def is_finished(self) -> bool:
         return self.state in {"succeeded", "dead", "cancelled"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChatAnswer:
-    """What the language model answered."""
-
-    response: str
-    model_used: str
-    memories_used: tuple[Any, ...] | int = ()
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
