@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,12 +17,13 @@ KEY = "a-key-of-the-tests"
 
 
 class RunningService:
-    def __init__(self, folder: Path, **variables: str) -> None:
+    def __init__(self, folder: Path, within: Sequence[str] = (), **variables: str) -> None:
+        """`within`: a command that runs the rest of its arguments, in its own place."""
         self._clients: list[httpx.Client] = []
         self.log_file = folder / f"service-{len(list(folder.glob('service-*.log')))}.log"
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "memorybank_service"],
+                [*within, sys.executable, "-m", "memorybank_service"],
                 env=environment(folder, **variables),
                 stdout=log,
                 stderr=log,
@@ -85,8 +86,8 @@ def environment(folder: Path, **variables: str) -> Mapping[str, str]:
 
 
 @contextmanager
-def running(folder: Path, **variables: str) -> Iterator[RunningService]:
-    service = RunningService(folder, **variables)
+def running(folder: Path, within: Sequence[str] = (), **variables: str) -> Iterator[RunningService]:
+    service = RunningService(folder, within, **variables)
     try:
         yield service
     finally:

@@ -11,6 +11,7 @@ import pytest
 from memorybank_service.embedding.model_files import ModelFiles
 from memorybank_service.metrics import Metrics
 from memorybank_service.settings import Settings
+from memorybank_service.store import StoreError
 from memorybank_service.store.directory import DirectoryLock
 from memorybank_service.tenant import Tenant
 from tests.service.manual_clock import ManualClock
@@ -48,7 +49,7 @@ async def test_a_store_that_fails_while_it_opens_is_closed_again_and_its_pause_i
     change(database, "ALTER TABLE pause RENAME TO lost")
     clock.advance(hours=5)
     failing = Tenant(settings, model, metrics, clock)
-    with pytest.raises(sqlite3.OperationalError, match="no such table: pause"):
+    with pytest.raises(StoreError, match="could not be read: no such table: pause"):
         await failing.open()
     await failing.close()
     assert left_open() == set()

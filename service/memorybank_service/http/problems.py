@@ -123,7 +123,7 @@ def register(app: FastAPI) -> None:
     @app.exception_handler(StoreError)
     async def store_failed(request: Request, error: StoreError) -> Response:
         log.error("a request failed in the store", extra={"path": request.url.path, "error": str(error)})
-        return problem_response(request.url.path, Problem(503, "store-failed", "The store could not do this."))
+        return problem_response(request.url.path, Problem(503, "store-failed", _capital(str(error))))
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:

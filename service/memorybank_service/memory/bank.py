@@ -66,6 +66,7 @@ class MemoryBank:
     async def beat(self) -> None:
         """Records that the service runs; to be called every minute or so."""
         await self.footing.alive.beat()
+        await self.footing.read(self.footing.store.tend)
 
     def now(self) -> float:
         return self.footing.now()

@@ -1,6 +1,7 @@
 """Finding memories: by a query, best first, or by their scope, newest first; and counting what was recalled."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +14,9 @@ from memorybank_service.memory.footing import Footing
 from memorybank_service.memory.keeping import ACTIVE, EVERY_STATE, Kept, kept
 from memorybank_service.memory.retention import MemoryState
 from memorybank_service.memory.retrieval import Hit, Query, search
-from memorybank_service.store import NO_USER, FilterValue, Memory, Scope, View
+from memorybank_service.store import NO_USER, FilterValue, Memory, Scope, StoreFullError, View
 
+log = logging.getLogger(__name__)
 RECALLED_RESULTS = 5
 SIMILARITY_FLOOR = 0.25
 """A result below it is no recall: with this model, texts that have nothing to do with each other lie under it."""
@@ -88,7 +90,13 @@ class Recalling:
         if not recalled:
             return 0
         now = self._on.now()
-        return await asyncio.wrap_future(self._on.store.record_recalls(recalled, now, now - RECALL_INTERVAL_SECONDS))
+        try:
+            return await asyncio.wrap_future(
+                self._on.store.record_recalls(recalled, now, now - RECALL_INTERVAL_SECONDS)
+            )
+        except StoreFullError as error:  # a full volume can still be searched
+            log.warning("recalls could not be counted", extra={"error": str(error)})
+            return 0
 
     async def page(
         self,

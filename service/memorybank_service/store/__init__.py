@@ -333,6 +333,10 @@ class MemoryStore(Protocol):
 
     def size_bytes(self) -> int: ...
 
+    def tend(self) -> None:
+        """Small things that are due every minute or so."""
+        ...
+
     def maintain(self) -> str:
         """Compacts, checks and tidies up; a sentence about the outcome."""
         ...

@@ -6,6 +6,7 @@ from memorybank_service.store import notes
 from memorybank_service.store.chroma_index import PendingEntry
 from memorybank_service.store.readers import Readers
 from memorybank_service.store.rosters import decode
+from memorybank_service.store.told import telling
 from memorybank_service.store.writer import Transaction, Writer
 
 SEAL = "index_seal"
@@ -15,6 +16,7 @@ LEFT JOIN vector v ON v.seq = p.seq LEFT JOIN memory m ON m.seq = p.seq ORDER BY
 """
 
 
+@telling
 class TruthAsSource:
     def __init__(self, readers: Readers, writer: Writer) -> None:
         self._readers, self._writer = readers, writer
@@ -39,18 +41,18 @@ class TruthAsSource:
             )
             transaction.connection.executemany("DELETE FROM index_pending WHERE seq = ?", [(seq,) for seq in removed])
 
-        self._writer.submit(write).result()
+        self._writer.submit(write, "small").result()
 
     def all_pending(self) -> None:
         def write(transaction: Transaction) -> None:
             transaction.connection.execute("DELETE FROM index_pending")
             transaction.connection.execute("INSERT INTO index_pending SELECT seq FROM vector")
 
-        self._writer.submit(write).result()
+        self._writer.submit(write, "small").result()
 
     def seal(self) -> str:
         row = self._readers.get().execute("SELECT value FROM note WHERE name = ?", (SEAL,)).fetchone()
         return "" if row is None else str(row[0])
 
     def record_seal(self, seal: str) -> None:
-        self._writer.submit(lambda transaction: notes.write(transaction.connection, {SEAL: seal})).result()
+        self._writer.submit(lambda transaction: notes.write(transaction.connection, {SEAL: seal}), "small").result()

@@ -10,12 +10,14 @@ from memorybank_service.store import FilterValue, Floats, Positions, Postings, R
 from memorybank_service.store.chroma_index import ChromaIndex
 from memorybank_service.store.metadata_filter import condition
 from memorybank_service.store.rosters import Matrix, decode
+from memorybank_service.store.told import telling
 
 _MOST_PENDING = 2_000  # beyond it, reading what the index lacks costs more than reading everything
 _WIDER = 4  # the index knows nothing of what has faded or is filtered out
 _PAGE = 2_000
 
 
+@telling
 class ScopeView:
     def __init__(
         self,

@@ -37,27 +37,31 @@ class SqliteJobs:
         return self._writer.submit(write)
 
     def take_job(self, now: float, kinds: frozenset[str]) -> Future[Job | None]:
-        return self._writer.submit(lambda transaction: jobs.take(transaction.connection, now, kinds))
+        return self._writer.submit(lambda transaction: jobs.take(transaction.connection, now, kinds), "small")
 
     def end_job(self, ended: JobEnd, now: float) -> Future[None]:
-        return self._writer.submit(lambda transaction: jobs.end(transaction.connection, ended, now))
+        return self._writer.submit(lambda transaction: jobs.end(transaction.connection, ended, now), "small")
 
     def put_off_job(self, job_id: str, due: float, error: str, now: float) -> Future[None]:
-        return self._writer.submit(lambda transaction: jobs.put_off(transaction.connection, job_id, due, error, now))
+        return self._writer.submit(
+            lambda transaction: jobs.put_off(transaction.connection, job_id, due, error, now), "small"
+        )
 
     def give_up_job(self, job_id: str, error: str, now: float) -> Future[None]:
-        return self._writer.submit(lambda transaction: jobs.give_up(transaction.connection, job_id, error, now))
+        return self._writer.submit(
+            lambda transaction: jobs.give_up(transaction.connection, job_id, error, now), "small"
+        )
 
     def note_progress(self, job_id: str, progress: Mapping[str, object], now: float) -> Future[None]:
         return self._writer.submit(
-            lambda transaction: jobs.note_progress(transaction.connection, job_id, progress, now)
+            lambda transaction: jobs.note_progress(transaction.connection, job_id, progress, now), "small"
         )
 
     def cancel_job(self, job_id: str, now: float) -> Future[bool]:
-        return self._writer.submit(lambda transaction: jobs.cancel(transaction.connection, job_id, now))
+        return self._writer.submit(lambda transaction: jobs.cancel(transaction.connection, job_id, now), "small")
 
     def retry_job(self, job_id: str, now: float) -> Future[bool]:
-        return self._writer.submit(lambda transaction: jobs.retry(transaction.connection, job_id, now))
+        return self._writer.submit(lambda transaction: jobs.retry(transaction.connection, job_id, now), "small")
 
     def job(self, job_id: str) -> Job | None:
         return jobs.find(self._readers.get(), job_id)

@@ -7,9 +7,11 @@ from memorybank_service.store import spaces
 from memorybank_service.store.readers import Readers
 from memorybank_service.store.records import Along, Memory, Space, Vector
 from memorybank_service.store.sqlite_jobs import write_along
+from memorybank_service.store.told import telling
 from memorybank_service.store.writer import Transaction, Writer
 
 
+@telling
 class SqliteSpaces:
     def __init__(
         self, readers: Readers, writer: Writer, current: Space, changed: Callable[[Space, bool], None]

@@ -38,18 +38,21 @@ from memorybank_service.store.records import (
     Vector,
 )
 from memorybank_service.store.replies import kept
+from memorybank_service.store.room import Room
 from memorybank_service.store.rosters import EXACT_LIMIT, Rosters
 from memorybank_service.store.schema import open_database
 from memorybank_service.store.scope import ScopeView
 from memorybank_service.store.sqlite_jobs import SqliteJobs, write_along
 from memorybank_service.store.sqlite_spaces import SqliteSpaces
+from memorybank_service.store.told import telling
 from memorybank_service.store.touched import Touched
 from memorybank_service.store.words import RULES
-from memorybank_service.store.writer import Transaction, Writer
+from memorybank_service.store.writer import Transaction, Urgency, Writer
 
 Result = TypeVar("Result")
 
 
+@telling
 class SqliteStore(SqliteJobs):
     """`MemoryStore` in a directory that the caller has locked.
 
@@ -61,12 +64,14 @@ class SqliteStore(SqliteJobs):
         configured = Space(embedding, dimension)
         self._unembedded: Callable[[], None] = _nobody_asks
         connection = open_database(self._path, configured)
-        super().__init__(Readers(self._path), Writer(connection))
+        self.room = Room(directory)
+        super().__init__(Readers(self._path), Writer(connection, self.room))
         space = self._prepare(configured)
         self.spaces = SqliteSpaces(self._readers, self._writer, space, self._take_space)
         self._rosters = Rosters(space.dimension, exact_limit)
         self._index = ChromaIndex(directory / "chroma", TruthAsSource(self._readers, self._writer))
         self._index.notice()
+        self.room.take_ballast()
 
     @property
     def space(self) -> str:
@@ -100,13 +105,26 @@ class SqliteStore(SqliteJobs):
         )
 
     def delete(self, memory_ids: Sequence[str], now: float, along: Along = NOTHING_ALONG) -> Future[int]:
-        def change(connection: sqlite3.Connection, touched: Touched) -> int:
-            seqs = memories.seqs_of(connection, memory_ids)
+        in_pieces: list[int] = []
+
+        def remove(ids: Sequence[str], connection: sqlite3.Connection, touched: Touched) -> list[int]:
+            seqs = memories.seqs_of(connection, ids)
             for seq in seqs:
                 memories.remove(connection, seq, now, touched, along.actor)
-            return len(seqs)
+            return seqs
 
-        return self._change(change, now, along)
+        def remove_one(memory_id: str, transaction: Transaction) -> None:
+            touched = Touched()
+            seqs = remove([memory_id], transaction.connection, touched)
+            transaction.after_commit += [partial(self._tell, touched), partial(in_pieces.extend, seqs)]
+
+        return self._change(
+            lambda connection, touched: len(remove(memory_ids, connection, touched)) + len(in_pieces),
+            now,
+            along,
+            urgency="relieving",
+            pieces=[partial(remove_one, memory_id) for memory_id in memory_ids],
+        )
 
     def fetch(self, seqs: Sequence[int]) -> dict[int, Memory]:
         return memories.fetch(self._readers.get(), seqs)
@@ -194,13 +212,13 @@ class SqliteStore(SqliteJobs):
             fading.record_faded(connection, fade, unfade, now)
             return fading.purge(connection, purge, now, touched)
 
-        return self._change(change, now)
+        return self._change(change, now, urgency="relieving")
 
     def note(self, name: str) -> str | None:
         return notes.read(self._readers.get(), name)
 
     def write_notes(self, given: Mapping[str, str]) -> Future[None]:
-        return self._writer.submit(lambda transaction: notes.write(transaction.connection, given))
+        return self._writer.submit(lambda transaction: notes.write(transaction.connection, given), "small")
 
     def pauses(self) -> list[tuple[float, float]]:
         return self._readers.get().execute("SELECT start, end FROM pause ORDER BY start").fetchall()
@@ -209,10 +227,13 @@ class SqliteStore(SqliteJobs):
         def write(transaction: Transaction) -> None:
             transaction.connection.execute("INSERT OR REPLACE INTO pause VALUES (?, ?)", (start, end))
 
-        return self._writer.submit(write)
+        return self._writer.submit(write, "small")
 
     def totals(self) -> Totals:
         return fading.totals(self._readers.get())
+
+    def tend(self) -> None:
+        self.room.take_ballast()
 
     def size_bytes(self) -> int:
         """Files come and go meanwhile: those that are gone count nothing."""
@@ -258,7 +279,7 @@ class SqliteStore(SqliteJobs):
                 spaces.record(transaction.connection, space)
                 notes.write(transaction.connection, {SEAL: ""})
 
-            self._writer.submit(write).result()
+            self._writer.submit(write, "small").result()
         if self.note("word_rules") != str(RULES):
             self._writer.submit(lambda transaction: memories.index_words_anew(transaction.connection)).result()
         return space
@@ -269,6 +290,8 @@ class SqliteStore(SqliteJobs):
         now: float,
         along: Along = NOTHING_ALONG,
         users: set[str] | None = None,
+        urgency: Urgency = "ordinary",
+        pieces: Sequence[Callable[[Transaction], object]] = (),
     ) -> Future[Result]:
         """Writes, with what goes along; `users`: whose memories the answer shows, where it is known before."""
 
@@ -279,7 +302,7 @@ class SqliteStore(SqliteJobs):
             transaction.after_commit.append(partial(self._tell, touched))
             return result
 
-        return self._writer.submit(write)
+        return self._writer.submit(write, urgency, pieces)
 
     def _change_one(
         self, memory_id: str, now: float, along: Along, change: Callable[[sqlite3.Connection, int, Touched], None]

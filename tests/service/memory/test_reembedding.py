@@ -37,7 +37,9 @@ async def find(bank: MemoryBank) -> Found:
 async def until_state(bank: MemoryBank, job_id: str, state: JobState) -> None:
     async def reached() -> bool:
         job = await bank.jobs.get(job_id)
-        return job is not None and job.state == state
+        if job is None or job.state != state:
+            return False
+        return state != "succeeded" or bank.footing.vectors.of_the_data  # told once it is on disk
 
     await until_so(reached)
 
