@@ -7,14 +7,17 @@ from threading import Event
 
 from memorybank_service.clock import Clock, system_clock
 from memorybank_service.embedding import Embedder
+from memorybank_service.embedding.choice import open_embedder
 from memorybank_service.embedding.model_files import ModelFiles
+from memorybank_service.llm.process import ProviderProcess
 from memorybank_service.memory.bank import MemoryBank
 from memorybank_service.metrics import Metrics
 from memorybank_service.scheduler import Scheduler
 from memorybank_service.settings import Settings
-from memorybank_service.store import StoreError
+from memorybank_service.store import Space
 from memorybank_service.store.directory import DirectoryLock
 from memorybank_service.store.filesystem import refuse_network_filesystem
+from memorybank_service.store.spaces import peek
 from memorybank_service.store.sqlite_store import SqliteStore
 from memorybank_service.tracing import Tracing
 
@@ -38,6 +41,7 @@ class Tenant:
     ) -> None:
         self.settings = settings
         self._model, self._metrics, self._clock, self._tracing = model, metrics, clock, tracing
+        self.providers = ProviderProcess()
         self._lock = DirectoryLock(settings.data_directory)
         self._stop = Event()
         self._opening: asyncio.Task[bool] | None = None
@@ -94,6 +98,7 @@ class Tenant:
         if self._opening is not None:
             await asyncio.gather(self._opening, return_exceptions=True)  # `open` has raised it
         self._bank = None
+        await asyncio.to_thread(self.providers.close)  # first: nothing waits for an answer any more
         try:
             if self._opened is not None:
                 await self._opened.close()
@@ -106,10 +111,8 @@ class Tenant:
             self._tracing.stage(name, seconds)
 
     def _open_blocking(self) -> tuple[Embedder, SqliteStore]:
-        from memorybank_service.embedding.local import LocalEmbedder
-
-        refuse_network_filesystem(self.settings.data_directory)
-        if self.settings.embedding.provider not in (None, "local"):
-            raise StoreError("EMBEDDING_PROVIDER: this version embeds with its local model alone; allowed: local")
-        embedder = LocalEmbedder(self._model)
-        return embedder, SqliteStore(self.settings.data_directory, embedder.name, embedder.dimension)
+        directory = self.settings.data_directory
+        refuse_network_filesystem(directory)
+        data = peek(directory / "memory.db") or Space("", 0)
+        embedder = open_embedder(self.settings, data.name or None, data.dimension, self._model, self.providers)
+        return embedder, SqliteStore(directory, embedder.name, embedder.dimension)

@@ -60,6 +60,8 @@ class EmbeddingQueue:
                 pause = LOOK_AGAIN_SECONDS
             except (EmbeddingError, StoreError) as error:
                 failures += 1
+                if isinstance(error, EmbeddingError):
+                    self._on.vectors.failed(str(error))
                 pause = pause_after(failures, error)
                 facts = {"error": str(error), "seconds": round(pause, 1)}
                 log.warning("what was stored has to wait for its vectors", extra=facts)

@@ -27,7 +27,8 @@ OTHER_SPACE = (
     "The memories were embedded with {data}, and this service embeds with {configured}: they are found by their words "
     "alone until POST /v1/reembed has embedded them anew."
 )
-NO_ANSWER = "The embedding provider did not answer in time; this search went by words alone."
+NO_ANSWER = "the embedding provider did not answer in time"
+BY_WORDS = "This search went by words alone: {reason}."
 
 
 def text_of(memory: Memory) -> str:
@@ -43,7 +44,8 @@ class Vectors:
         # Of its own: importing must not stand before the next question.
         self._many = ThreadPoolExecutor(self._cores, thread_name_prefix="embedder-many")
         self._queries: OrderedDict[str, Vector] = OrderedDict()
-        self._quiet_until = -1.0
+        self._failure: str | None = None
+        self._quiet_until = 0.0
 
     def close(self) -> None:
         """Once nothing is under way any more; blocks."""
@@ -83,34 +85,47 @@ class Vectors:
         if self._embedder.at_once:
             [vector] = await self.embed([text])
             return vector, ()
-        if self._store.spaces.current.dimension == 0:  # nothing has a vector yet
-            return None, ()
-        known = self._queries.get(text)
-        if known is None:
-            known = await self._asked(text)
-            return known, () if known is not None else [NO_ANSWER]
-        self._queries.move_to_end(text)
-        return known, ()
+        if self._store.spaces.current.dimension == 0:  # nothing has a vector yet, and the queue knows why
+            return None, [BY_WORDS.format(reason=self._failure)] if self._failure is not None else ()
+        if (known := self._queries.get(text)) is not None:
+            self._queries.move_to_end(text)
+            return known, ()
+        try:
+            return await self._asked(text), ()
+        except EmbeddingError as error:
+            return None, [BY_WORDS.format(reason=error)]
 
     def answered(self) -> None:
         """The provider does answer: searches need not hold back."""
-        self._quiet_until = -1.0
+        self._failure = None
 
-    async def _asked(self, text: str) -> Vector | None:
-        """None where the provider does not answer, or did not a moment ago."""
-        if self._monotonic() < self._quiet_until:
-            return None
-        try:
-            async with asyncio.timeout(QUERY_SECONDS):
-                [vector] = await self.embed([text])
-        except (EmbeddingError, TimeoutError) as error:
-            log.warning("a query was not embedded", extra={"error": str(error) or "no answer in time"})
-            self._quiet_until = self._monotonic() + QUIET_SECONDS
-            return None
-        self._queries[text] = vector
-        if len(self._queries) > _KNOWN_QUERIES:
-            self._queries.popitem(last=False)
-        return vector
+    async def _asked(self, text: str) -> Vector:
+        """Raises EmbeddingError where the provider does not answer in time, or did not a moment ago."""
+        if self._failure is not None and self._monotonic() < self._quiet_until:
+            raise EmbeddingError(self._failure)
+        asked = asyncio.ensure_future(self.embed([text]))
+        asked.add_done_callback(lambda done: self._answer_came(text, done))
+        await asyncio.wait([asked], timeout=QUERY_SECONDS)
+        if not asked.done():  # it goes on: the next one may find it answered
+            self.failed(NO_ANSWER)
+            raise EmbeddingError(NO_ANSWER)
+        return (await asked)[0]
+
+    def _answer_came(self, text: str, asked: "asyncio.Future[list[Vector]]") -> None:
+        if asked.cancelled():
+            return
+        if isinstance(error := asked.exception(), EmbeddingError):
+            log.warning("a query was not embedded", extra={"error": str(error)})
+            self.failed(str(error))
+        elif error is None:
+            self._failure = None
+            self._queries[text] = asked.result()[0]
+            if len(self._queries) > _KNOWN_QUERIES:
+                self._queries.popitem(last=False)
+
+    def failed(self, reason: str) -> None:
+        """The provider does not answer: searches do not wait for it for a while."""
+        self._failure, self._quiet_until = reason.rstrip("."), self._monotonic() + QUIET_SECONDS
 
     def forget_queries(self) -> None:
         self._queries.clear()

@@ -40,14 +40,14 @@ def settled(connection: sqlite3.Connection, configured: Space) -> Space:
     return known
 
 
-def peek(database: Path) -> str | None:
-    """What the memories of a store were embedded with, before it is opened; None where there are none yet."""
+def peek(database: Path) -> Space | None:
+    """The space of a store's memories, before it is opened; None where there are none yet."""
     if not database.exists():
         return None
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         try:
             filled = connection.execute("SELECT 1 FROM memory LIMIT 1").fetchone()
-            return None if filled is None else notes.read(connection, _NAME)
+            return None if filled is None else recorded(connection)
         except sqlite3.DatabaseError:  # no store, or a broken one: opening it tells
             return None
 

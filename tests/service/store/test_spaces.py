@@ -77,9 +77,9 @@ def test_what_the_memories_were_embedded_with_is_known_before_the_store_is_opene
     store = stores(OLD)
     assert peek(tmp_path / "memory.db") is None
     store.add([memory(1)]).result()
-    assert peek(tmp_path / "memory.db") == "old/model"
+    assert peek(tmp_path / "memory.db") == OLD
     stores(OLD).close()
-    assert peek(tmp_path / "memory.db") == "old/model"
+    assert peek(tmp_path / "memory.db") == OLD
 
 
 def test_the_first_vectors_tell_the_length_that_nobody_knew(stores: Stores) -> None:
