@@ -6,11 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from memorybank.cli.program import COMMANDS
 from tests.client.conftest import Service
 
 PROGRAM = Path(sys.executable).with_name("memorybank")
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def memorybank(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -24,16 +29,121 @@ def memorybank(*arguments: str, stdin: str = "", **environment: str) -> subproce
     )
 
 
-def test_a_memory_is_stored_found_and_forgotten_from_the_shell(service: Service) -> None:
-    where = {"MEMORYBANK_URL": service.url, "MEMORYBANK_API_KEY": service.key}
+@pytest.fixture
+def run(service: Service) -> Run:
+    """The command on the real service; it must succeed."""
 
-    stored = json.loads(memorybank("store", "Eve repairs clocks", "--user", "eve", **where).stdout)
-    found = json.loads(memorybank("search", "who repairs clocks?", "--user", "eve", **where).stdout)
-    forgotten = memorybank("forget", stored["memory_id"], **where)
+    def done(*arguments: str, **named: str) -> subprocess.CompletedProcess[str]:
+        ended = memorybank(*arguments, MEMORYBANK_URL=service.url, MEMORYBANK_API_KEY=service.key, **named)
+        assert ended.returncode == 0, ended.stderr
+        return ended
 
-    assert [memory["memory_id"] for memory in found] == [stored["memory_id"]]
-    assert forgotten.returncode == 0
-    assert json.loads(memorybank("search", "clocks", "--user", "eve", **where).stdout) == []
+    return done
+
+
+def test_a_memory_is_stored_found_and_forgotten_from_the_shell(run: Run) -> None:
+    said = ["--speaker", "Eve", "--at", "2027-01-15", "--metadata", "topic=work", "--metadata", "years=20", "--pin"]
+    stored = json.loads(run("store", "Eve repairs clocks", "--user", "eve", *said).stdout)
+    found = json.loads(run("search", "who repairs clocks?", "--user", "eve").stdout)
+    forgotten = json.loads(run("forget", stored["id"]).stdout)
+
+    assert stored["metadata"] == {"topic": "work", "years": 20}
+    assert (stored["speaker"], stored["created_at"], stored["pinned"]) == ("Eve", "2027-01-15T00:00:00Z", True)
+    assert [memory["memory_id"] for memory in found] == [stored["id"]]
+    assert forgotten == {"memory_id": stored["id"], "status": "deleted"}
+    assert json.loads(run("search", "clocks", "--user", "eve").stdout) == []
+
+
+def test_what_is_stored_may_come_from_standard_input(run: Run) -> None:
+    stored = json.loads(run("store", "-", "--user", "finn", stdin="Finn counts sheep\n").stdout)
+
+    assert stored["content"].strip() == "Finn counts sheep"
+    run("forget", stored["id"])
+
+
+def test_a_search_narrows(run: Run) -> None:
+    ids = [
+        json.loads(run("store", f"Gus planted {tree}s", "--user", "gus", "--metadata", f"tree={tree}").stdout)["id"]
+        for tree in ("oak", "elm")
+    ]
+    options = "--metadata", "tree=elm", "--top-k", "5"
+
+    found = json.loads(run("search", "which trees?", "--user", "gus", *options).stdout)
+
+    assert [memory["memory_id"] for memory in found] == [ids[1]]
+    for memory_id in ids:
+        run("forget", memory_id)
+
+
+def test_a_table_is_what_a_person_reads(run: Run) -> None:
+    stored = json.loads(run("store", "Hedy\x1b[31m invents\nradios", "--user", "hedy").stdout)
+
+    lines = run("search", "radio", "--user", "hedy", "-o", "table", COLUMNS="110").stdout.splitlines()
+    stats = run("stats", "--output", "table").stdout
+
+    assert lines[0].split() == ["SCORE", "USER", "SAID", "CONTENT", "ID"]
+    assert len(lines) == 2
+    assert "Hedy [31m invents radios" in lines[1]
+    assert max(map(len, lines)) <= 110
+    assert "total_memories" in stats
+    assert "{" not in stats
+    run("forget", stored["id"])
+
+
+def test_options_may_stand_before_the_command_and_after_it(service: Service) -> None:
+    key = {"MEMORYBANK_API_KEY": service.key}
+
+    assert memorybank("--url", service.url, "-o", "table", "stats", **key).stdout.startswith("tenant_id")
+    assert memorybank("stats", "--url", service.url, "-o", "table", **key).stdout.startswith("tenant_id")
+
+
+def test_the_forgetting_is_run_and_looked_at_beforehand(run: Run) -> None:
+    assert json.loads(run("forgetting", "run", "--dry-run").stdout)
+    assert json.loads(run("forgetting", "run").stdout)["purged"] == 0
+    stored = json.loads(run("store", "Jan forgets", "--user", "jan").stdout)
+    [outlook] = json.loads(run("forgetting", "preview", "--user", "jan").stdout)
+    assert (outlook["id"], outlook["strength"]) == (stored["id"], 1)
+    assert run("forgetting", "preview", "--user", "jan", "-o", "table").stdout.startswith("FADES")
+    run("forget", stored["id"])
+
+
+def test_every_command_has_an_example_in_its_help_which_needs_no_network_library() -> None:
+    for command in COMMANDS:
+        helped = memorybank(*command.name.split(), "--help")
+        assert helped.returncode == 0
+        assert f"memorybank {command.name}" in helped.stdout.partition("examples:")[2]
+    program = "import sys; from memorybank.cli import main; sys.argv = ['memorybank', '--help']\ntry: main()\nfinally: "
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{program}assert 'httpx' not in sys.modules"], capture_output=True, check=False
+    )
+    assert ended.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["store", "x", "--at", "yesterday"], "'yesterday' is no time such as"),
+        (["store", "x", "--metadata", "topic"], "not of the form KEY=VALUE"),
+        (["--url", "customer1", "health"], "no address of a tenant"),
+        ([], "COMMAND"),
+    ],
+)
+def test_wrong_use_is_told_and_ends_with_status_2(arguments: list[str], problem: str) -> None:
+    wrong = memorybank(*arguments)
+
+    assert wrong.returncode == 2
+    assert problem in wrong.stderr
+    assert wrong.stdout == ""
+
+
+def test_a_reader_that_has_read_enough_is_no_error(service: Service) -> None:
+    ended = subprocess.run(
+        ["bash", "-c", f"{PROGRAM} stats | true; exit ${{PIPESTATUS[0]}}"],
+        env={"PATH": os.environ["PATH"], "MEMORYBANK_URL": service.url, "MEMORYBANK_API_KEY": service.key},
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 def test_the_key_is_read_from_standard_input_or_a_file(service: Service, tmp_path: Path) -> None:
@@ -66,7 +176,7 @@ def test_a_missing_key_file_is_one_line_and_status_2() -> None:
     missing = memorybank("--api-key-file", "/nowhere/key", "stats")
 
     assert missing.returncode == 2
-    assert missing.stderr == "memorybank: --api-key-file /nowhere/key: No such file or directory\n"
+    assert missing.stderr == "memorybank: /nowhere/key: No such file or directory\n"
 
 
 def test_an_empty_user_is_refused_and_never_means_everyone_s_memories(service: Service) -> None:
@@ -76,7 +186,7 @@ def test_an_empty_user_is_refused_and_never_means_everyone_s_memories(service: S
     for command in (["search", "clocks", "--user", ""], ["store", "clocks", "--user", ""]):
         refused = memorybank(*command, **where)
         assert (refused.returncode, refused.stdout) == (1, "")
-        assert "user_id must be a text" in refused.stderr
+        assert "user_id" in refused.stderr
 
 
 def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(tmp_path: Path) -> None:

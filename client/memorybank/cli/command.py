@@ -1,0 +1,29 @@
+"""What a command of `memorybank` is made of: words for `--help`, its arguments, and what it does."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from memorybank.cli.progress import Progress
+from memorybank.cli.table import Column
+
+if TYPE_CHECKING:
+    from memorybank import MemoryBankClient
+
+
+@dataclass(frozen=True)
+class Command:
+    name: str
+    """Several words where it is a command of a group: `forgetting run`."""
+    help: str
+    run: Callable[[MemoryBankClient, Namespace, Progress], Any]
+    """What it returns is printed as JSON; None: nothing is."""
+    configure: Callable[[ArgumentParser], None] = lambda parser: None
+    examples: str = ""
+    columns: Sequence[Column] = ()
+    """Of the table that `-o table` prints of a list; without, it prints a name and a value a line."""
+    rows: Callable[[Any], Sequence[Any]] = lambda answer: answer
+    """The list in what `run` returns."""
