@@ -41,10 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except (MemoryBankError, ValueError, OSError) as error:
-        sentence = f"{error.filename}: {error.strerror}" if getattr(error, "filename", None) else str(error)
-        sys.stderr.write(f"memorybank: {' '.join(sentence.split())}\n")
+        sys.stderr.write(f"memorybank: {_sentence(error)}\n")
         return next(status for kind, status in FAILURES if isinstance(error, kind))
     return DONE
+
+
+def _sentence(error: Exception) -> str:
+    """On one line, whatever stood in it."""
+    sentence = str(error)
+    if isinstance(error, OSError) and error.filename:
+        sentence = f"{error.filename}: {error.strerror}"
+    return " ".join(sentence.split())
 
 
 def _do(command: Command, options: argparse.Namespace) -> None:
