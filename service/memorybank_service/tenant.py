@@ -9,7 +9,10 @@ from memorybank_service.clock import Clock, system_clock
 from memorybank_service.embedding import Embedder
 from memorybank_service.embedding.choice import open_embedder
 from memorybank_service.embedding.model_files import ModelFiles
+from memorybank_service.llm.budget import TokenBudget
+from memorybank_service.llm.endpoint import language_model
 from memorybank_service.llm.process import ProviderProcess
+from memorybank_service.llm.relay import Relay
 from memorybank_service.memory.bank import MemoryBank
 from memorybank_service.metrics import Metrics
 from memorybank_service.scheduler import Scheduler
@@ -42,6 +45,7 @@ class Tenant:
         self.settings = settings
         self._model, self._metrics, self._clock, self._tracing = model, metrics, clock, tracing
         self.providers = ProviderProcess()
+        self._budget: TokenBudget | None = None
         self._lock = DirectoryLock(settings.data_directory)
         self._stop = Event()
         self._opening: asyncio.Task[bool] | None = None
@@ -65,6 +69,13 @@ class Tenant:
             raise NotReadyError
         return self._scheduler
 
+    @property
+    def relay(self) -> Relay:
+        """The configured language model, for conversations in OpenAI's form. Raises NotConfiguredError."""
+        if self._budget is None:
+            raise NotReadyError
+        return Relay(language_model(self.settings).require(), self.providers, self._budget)
+
     async def open(self) -> bool:
         """Waits for the directory and opens it; False if it was stopped before. Raises StoreError.
 
@@ -79,6 +90,7 @@ class Tenant:
             return False
         started = time.perf_counter()
         embedder, store = await asyncio.to_thread(self._open_blocking)
+        self._budget = await asyncio.to_thread(self._open_budget, store)
         bank = self._opened = MemoryBank(store, embedder, self.settings.forgetting, self._clock, self._stage)
         await bank.open()
         self._scheduler = Scheduler(bank, self.settings, self._metrics.job_ended)
@@ -109,6 +121,13 @@ class Tenant:
         self._metrics.search_stage(name, seconds)
         if self._tracing is not None:
             self._tracing.stage(name, seconds)
+
+    def _open_budget(self, store: SqliteStore) -> TokenBudget:
+        def count(tokens: int) -> None:
+            store.count_tokens(tokens, self._clock())
+
+        used = store.tokens_used(self._clock())
+        return TokenBudget(self.settings.llm_daily_tokens, self._clock, used=used, persist=count)
 
     def _open_blocking(self) -> tuple[Embedder, SqliteStore]:
         directory = self.settings.data_directory

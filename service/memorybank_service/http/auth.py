@@ -16,6 +16,11 @@ class Gate:
     def __init__(self, keys: KeyRing, limiter: RateLimiter) -> None:
         self._keys, self._limiter = keys, limiter
 
+    @property
+    def open_to_all(self) -> bool:
+        """No key is asked for."""
+        return self._keys.open_to_all
+
     def identify(self, authorization: str | None) -> Key:
         """The key of the request. Raises Problem 401."""
         return _ANYONE if self._keys.open_to_all else self._known(authorization)
@@ -24,6 +29,10 @@ class Gate:
         """Raises Problem 403 where the key lacks the scope, 429 where it has used up its rate."""
         if scope not in key.scopes:
             raise Problem(403, "forbidden", f"The key {key.name!r} does not have the scope {scope!r}.")
+        self.count(key)
+
+    def count(self, key: Key) -> None:
+        """One request more. Raises Problem 429 where the key has used up its rate."""
         if (seconds := self._limiter.wait_needed(key.name, self._keys.access.rate_limit)) > 0:
             raise Problem(
                 429,
@@ -51,3 +60,10 @@ def require(scope: str) -> Callable[[Request], Awaitable[None]]:
         gate.admit(request.state.key, scope)
 
     return check
+
+
+async def known(request: Request) -> None:
+    """A route's dependency on any key."""
+    gate: Gate = request.app.state.gate
+    request.state.key = gate.identify(request.headers.get("authorization"))
+    gate.count(request.state.key)

@@ -37,6 +37,17 @@ class ChatCall:
 
 
 @dataclass(frozen=True)
+class RelayCall:
+    """A conversation in OpenAI's form, as it came."""
+
+    endpoint: Endpoint
+    body: str = field(repr=False)
+    """JSON: `messages` and the parameters that are handed on."""
+    deadline: float
+    answer_bytes: int
+
+
+@dataclass(frozen=True)
 class EmbedCall:
     endpoint: Endpoint
     texts: tuple[str, ...] = field(repr=False)

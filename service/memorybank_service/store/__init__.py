@@ -23,6 +23,8 @@ from memorybank_service.store.records import (
     Added,
     Along,
     Amendment,
+    Entity,
+    EntityKind,
     Event,
     Job,
     JobEnd,
@@ -57,6 +59,9 @@ __all__ = [
     "Amendment",
     "Along",
     "NOTHING_ALONG",
+    "Entities",
+    "Entity",
+    "EntityKind",
     "Event",
     "Receipt",
     "KeptReply",
@@ -188,6 +193,18 @@ class Spaces(Protocol):
         ...
 
 
+class Entities(Protocol):
+    def listed(self, limit: int, offset: int) -> list[Entity]:
+        """Users first, then agents, apps and runs, each by name."""
+        ...
+
+    def counted(self) -> dict[EntityKind, int]: ...
+
+    def superseded_by(self, memory_id: str) -> list[str]:
+        """The ids of the facts whose place it took, at first or second hand."""
+        ...
+
+
 class MemoryStore(Protocol):
     # Memories
 
@@ -231,6 +248,11 @@ class MemoryStore(Protocol):
 
     def users(self, after: str = NO_USER, limit: int | None = None) -> list[tuple[str, int]]:
         """The users whose ids follow `after`, each with the number of memories; `NO_USER` is not one."""
+        ...
+
+    @property
+    def entities(self) -> Entities:
+        """Who there are memories of."""
         ...
 
     # Forgetting
@@ -311,6 +333,10 @@ class MemoryStore(Protocol):
         after: tuple[float, str] | None = None,
     ) -> list[Job]:
         """The newest first; `after`: behind the one of this `created_at` and id."""
+        ...
+
+    def count_tokens(self, tokens: int, now: float) -> Future[None]:
+        """Of a language model, beside those of the jobs."""
         ...
 
     def tokens_used(self, now: float) -> int:

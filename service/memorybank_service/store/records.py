@@ -140,6 +140,22 @@ class Event:
     """The name of the key, or `service`."""
 
 
+EntityKind = Literal["user", "agent", "app", "run"]
+
+
+@dataclass(frozen=True)
+class Entity:
+    """Somebody or something that there are memories of."""
+
+    kind: EntityKind
+    name: str
+    memories: int
+    first_at: float
+    """When the first of them arrived."""
+    last_at: float
+    """When one of them last changed."""
+
+
 @dataclass(frozen=True)
 class Receipt:
     """Under which idempotency key a write's answer is kept; it is committed with the write."""

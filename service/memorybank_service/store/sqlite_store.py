@@ -22,6 +22,7 @@ from memorybank_service.store import (
 )
 from memorybank_service.store.chroma_index import ChromaIndex
 from memorybank_service.store.embeddings import count_pending, pending, write_vectors
+from memorybank_service.store.entities import SqliteEntities
 from memorybank_service.store.index_source import SEAL, TruthAsSource
 from memorybank_service.store.readers import Readers
 from memorybank_service.store.records import (
@@ -67,6 +68,7 @@ class SqliteStore(SqliteJobs):
         self.room = Room(directory)
         super().__init__(Readers(self._path), Writer(connection, self.room))
         space = self._prepare(configured)
+        self.entities = SqliteEntities(self._readers)
         self.spaces = SqliteSpaces(self._readers, self._writer, space, self._take_space)
         self._rosters = Rosters(space.dimension, exact_limit)
         self._index = ChromaIndex(directory / "chroma", TruthAsSource(self._readers, self._writer))

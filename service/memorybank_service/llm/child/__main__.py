@@ -9,6 +9,7 @@ if __name__ == "__main__":
     serve_child(
         {
             "complete": asking.complete,
+            "relay": asking.relay,
             "embed": asking.embed,
             "open_stream": asking.open_stream,
             "next_pieces": asking.next_pieces,

@@ -9,8 +9,8 @@ from collections.abc import Coroutine
 from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
-from memorybank_service.llm.calls import ChatCall, EmbedCall, Embedded, Failure, Pieces, Said
-from memorybank_service.llm.child import providers
+from memorybank_service.llm.calls import ChatCall, EmbedCall, Embedded, Failure, Pieces, RelayCall, Said
+from memorybank_service.llm.child import providers, relaying
 
 T = TypeVar("T")
 _FORGET_SECONDS = 60.0
@@ -48,7 +48,10 @@ class Asking:
     def embed(self, ticket: str, call: EmbedCall) -> Embedded | Failure:
         return self._wait(ticket, providers.embed(providers.load_litellm(), call))
 
-    def open_stream(self, ticket: str, call: ChatCall) -> None:
+    def relay(self, ticket: str, call: RelayCall) -> Said | Failure:
+        return self._wait(ticket, relaying.complete(providers.load_litellm(), call))
+
+    def open_stream(self, ticket: str, call: ChatCall | RelayCall) -> None:
         litellm = providers.load_litellm()
 
         async def begin() -> None:
@@ -80,9 +83,12 @@ class Asking:
         except CancelledError:
             return Failure("cancelled")
 
-    async def _run(self, ticket: str, stream: _Stream, litellm: Any, call: ChatCall) -> None:
+    async def _run(self, ticket: str, stream: _Stream, litellm: Any, call: ChatCall | RelayCall) -> None:
         try:
-            stream.end = await providers.stream(litellm, call, stream.take)
+            if isinstance(call, RelayCall):
+                stream.end = await relaying.stream(litellm, call, stream.take)
+            else:
+                stream.end = await providers.stream(litellm, call, stream.take)
         except asyncio.CancelledError:
             stream.end = Failure("cancelled")
             raise

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from memorybank_service.llm.calls import ChatCall, EmbedCall, Embedded, Failure, Said
+from memorybank_service.llm.calls import ChatCall, EmbedCall, Embedded, Failure, RelayCall, Said
 from memorybank_service.llm.child.failures import failure_of
 from memorybank_service.llm.child.wire import Exchange, bound_httpx, exchange_of_call
 
@@ -44,9 +44,9 @@ async def complete(litellm: Any, call: ChatCall) -> Said | Failure:
         text = answer.choices[0].message.content
         if not isinstance(text, str):
             raise UnreadableError
-        return _said(text, answer)
+        return said(text, answer)
 
-    return await _guarded(ask, call)
+    return await guarded(ask, call)
 
 
 async def stream(litellm: Any, call: ChatCall, take: Callable[[str], None]) -> Said | Failure:
@@ -61,14 +61,14 @@ async def stream(litellm: Any, call: ChatCall, take: Callable[[str], None]) -> S
             if isinstance(content, str) and content:
                 text += content
                 take(content)
-        return _said(text, last)
+        return said(text, last)
 
-    return await _guarded(ask, call)
+    return await guarded(ask, call)
 
 
 async def embed(litellm: Any, call: EmbedCall) -> Embedded | Failure:
     async def ask() -> Embedded:
-        answer = await litellm.aembedding(input=list(call.texts), **_common(call))
+        answer = await litellm.aembedding(input=list(call.texts), **common(call))
         vectors: dict[int, bytes] = {}
         for place, entry in enumerate(answer.data):
             index = entry.get("index")
@@ -77,10 +77,10 @@ async def embed(litellm: Any, call: EmbedCall) -> Embedded | Failure:
             raise UnreadableError
         return Embedded(tuple(vectors[i] for i in range(len(call.texts))), _count(answer, "prompt_tokens"))
 
-    return await _guarded(ask, call)
+    return await guarded(ask, call)
 
 
-async def _guarded(ask: Callable[[], Awaitable[T]], call: ChatCall | EmbedCall) -> T | Failure:
+async def guarded(ask: Callable[[], Awaitable[T]], call: ChatCall | RelayCall | EmbedCall) -> T | Failure:
     left = call.deadline - time.monotonic()
     if left <= 0:
         return Failure("timeout")
@@ -92,8 +92,13 @@ async def _guarded(ask: Callable[[], Awaitable[T]], call: ChatCall | EmbedCall) 
             return await ask()
     except Exception:  # litellm raises nearly anything on a bad answer; what happened on the wire says more
         timed_out = time.monotonic() >= call.deadline
-    prompt = "\n".join(call.texts if isinstance(call, EmbedCall) else (words for _, words in call.messages))
-    return failure_of(exchange, timed_out=timed_out, prompt=prompt)
+    return failure_of(exchange, timed_out=timed_out, prompt=_sent(call))
+
+
+def _sent(call: ChatCall | RelayCall | EmbedCall) -> str:
+    if isinstance(call, RelayCall):
+        return call.body
+    return "\n".join(call.texts if isinstance(call, EmbedCall) else (words for _, words in call.messages))
 
 
 def _chat(call: ChatCall) -> dict[str, Any]:
@@ -101,7 +106,7 @@ def _chat(call: ChatCall) -> dict[str, Any]:
         "messages": [{"role": role, "content": words} for role, words in call.messages],
         "max_tokens": call.max_tokens,
         "temperature": call.temperature,
-        **_common(call),
+        **common(call),
     }
     if call.json_schema is not None:
         shape = {"name": "answer", "strict": True, "schema": dict(call.json_schema)}
@@ -109,7 +114,7 @@ def _chat(call: ChatCall) -> dict[str, Any]:
     return about
 
 
-def _common(call: ChatCall | EmbedCall) -> dict[str, Any]:
+def common(call: ChatCall | RelayCall | EmbedCall) -> dict[str, Any]:
     endpoint = call.endpoint
     return {
         "model": endpoint.litellm_model,
@@ -121,7 +126,7 @@ def _common(call: ChatCall | EmbedCall) -> dict[str, Any]:
     }
 
 
-def _said(text: str, answer: Any) -> Said:
+def said(text: str, answer: Any) -> Said:
     return Said(text, _count(answer, "prompt_tokens"), _count(answer, "completion_tokens"))
 
 
