@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes on a busy machine says nothing about what is tested.
+settings.register_profile("memorybank", deadline=None)
+settings.load_profile("memorybank")
 
 STARTED_BY = {
     "running": "node",

@@ -6,6 +6,8 @@ lies between them.
 """
 
 import math
+import re
+import string
 
 _LETTERS_PER_TOKEN = 4.0
 """Of ASCII, spaces among them."""
@@ -21,30 +23,23 @@ MESSAGE_TOKENS = 4
 """What a message costs beside its words: its role and its borders."""
 
 
+_LETTERS = (string.ascii_letters + " ").encode()
+# Chinese, Japanese and Korean, and what is written in their width.
+_IDEOGRAPHS = re.compile("[\u1100-\u11ff\u2e80-\ud7ff\uf900-\uffff]+")
+_RARE = re.compile("[\U00010000-\U0010ffff]+")
+
+
 def estimate_tokens(text: str) -> int:
     """0 for no text; of two texts together no less than of each, and no more than of both."""
-    letters = signs = ideographs = rare = others = 0
-    for character in text:
-        if character.isascii():
-            if character.isalpha() or character == " ":
-                letters += 1
-            else:
-                signs += 1
-        elif character > "\uffff":
-            rare += 1
-        elif _is_ideograph(character):
-            ideographs += 1
-        else:
-            others += 1
-    return math.ceil(
-        letters / _LETTERS_PER_TOKEN
-        + signs * _TOKENS_PER_SIGN
-        + ideographs * _TOKENS_PER_IDEOGRAPH
-        + others * _TOKENS_PER_OTHER
-        + rare * _TOKENS_PER_RARE
-    )
+    plain = text.encode("ascii", "ignore")
+    signs = len(plain.translate(None, _LETTERS))
+    tokens = (len(plain) - signs) / _LETTERS_PER_TOKEN + signs * _TOKENS_PER_SIGN
+    if len(plain) < len(text):
+        ideographs, rare = _count(_IDEOGRAPHS, text), _count(_RARE, text)
+        others = len(text) - len(plain) - ideographs - rare
+        tokens += ideographs * _TOKENS_PER_IDEOGRAPH + rare * _TOKENS_PER_RARE + others * _TOKENS_PER_OTHER
+    return math.ceil(tokens)
 
 
-def _is_ideograph(character: str) -> bool:
-    """Chinese, Japanese and Korean, and what is written in their width."""
-    return "\u1100" <= character <= "\u11ff" or "\u2e80" <= character <= "\ud7ff" or character >= "\uf900"
+def _count(characters: re.Pattern[str], text: str) -> int:
+    return sum(map(len, characters.findall(text)))
