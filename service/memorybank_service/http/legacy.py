@@ -18,6 +18,7 @@ from memorybank_service.memory.keeping import Draft, Stored
 from memorybank_service.memory.recalling import Recollection, Search
 from memorybank_service.scheduler import Job
 from memorybank_service.store import NO_USER, Memory, Scope
+from memorybank_service.store.filters import all_equal
 
 router = APIRouter(tags=["MemoryBank"])
 _IDS = {"user_id", "session_id"}
@@ -129,7 +130,8 @@ async def retrieve_memory(body: RetrieveRequest, bank: Bank, background: Backgro
     """The best memories, of one user if `metadata.user_id` is given; recalled ones become stronger."""
     wanted = dict(body.metadata or {})
     user_id, run_id = wanted.pop("user_id", None), wanted.pop("session_id", None)
-    found = await bank.recall.search(Search(body.query, Scope(user_id, run_id=run_id), body.top_k, wanted))
+    asked = Search(body.query, Scope(user_id, run_id=run_id), body.top_k, all_equal(wanted) if wanted else None)
+    found = await bank.recall.search(asked)
     background.add_task(bank.recall.record_recalls, found.recollections)
     return RetrieveAnswer(memories=[_retrieved(recollection) for recollection in found.recollections])
 

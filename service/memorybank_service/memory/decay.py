@@ -11,7 +11,6 @@ from memorybank_service.memory.footing import Footing
 from memorybank_service.memory.forgetting import ForgettingPlan, ForgettingResult, plan
 from memorybank_service.memory.keeping import kept
 from memorybank_service.memory.outlook import Forecast, Outlook, fading_times
-from memorybank_service.memory.recalling import chosen
 from memorybank_service.store import Scope
 
 _SETTINGS, _SETTINGS_SINCE = "forgetting_settings", "forgetting_settings_since"
@@ -96,7 +95,7 @@ class Decay:
         ranks = (np.clip(times, 0, LATEST) * _MICRO).astype(np.int64)
         ranks[np.isinf(times)] = _NEVER
         order = np.lexsort((view.roster.seq, ranks))
-        order = order[(state.alive & chosen(view, scope))[order]]
+        order = order[(state.alive & view.within(scope.agent_id, scope.run_id))[order]]
         total = len(order)
         if after is not None:
             rank, seq = after

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
+from memorybank_service.embedding.texts import embedded_text
 from memorybank_service.memory.footing import Footing
 from memorybank_service.memory.jobs import Jobs
 from memorybank_service.memory.retention import MemoryState
@@ -88,7 +89,7 @@ class Keeping:
 
         Raises ConflictError where a given id belongs to another memory.
         """
-        vectors = await self._on.vectors.for_writing([draft.content for draft in drafts])
+        vectors = await self._on.vectors.for_writing([embedded_text(draft.content, draft.speaker) for draft in drafts])
         now = self._on.now()
         new = [_memory(draft, now, vector) for draft, vector in zip(drafts, vectors, strict=True)]
         extraction = self._extraction(drafts, new)
@@ -107,8 +108,13 @@ class Keeping:
 
     async def amend(self, memory_id: str, amendment: Amendment, along: Along = NOTHING_ALONG) -> Kept | None:
         """None if there is no such memory. New words are embedded anew; strength and age stay."""
-        if amendment.content is not None:
-            [vector] = await self._on.vectors.for_writing([amendment.content])
+        if amendment.content is not None or amendment.speaker is not None:
+            memory = await self._on.read(self._on.store.find, memory_id)
+            if memory is None:
+                return None
+            speaker = memory.speaker if amendment.speaker is None else amendment.speaker
+            text = embedded_text(amendment.content or memory.content, speaker)
+            [vector] = await self._on.vectors.for_writing([text])
             amendment = replace(amendment, vector=vector)
         along = _answering(along, self._kept_or_none)
         return await self._changed(self._on.store.amend(memory_id, amendment, self._on.now(), along))

@@ -3,18 +3,17 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from memorybank_service.clock import SECONDS_PER_HOUR
 from memorybank_service.memory.footing import Footing
 from memorybank_service.memory.keeping import ACTIVE, EVERY_STATE, Kept, kept
 from memorybank_service.memory.retention import MemoryState
 from memorybank_service.memory.retrieval import Hit, Query, search
-from memorybank_service.store import NO_USER, FilterValue, Memory, Scope, StoreFullError, View
+from memorybank_service.store import NO_USER, Filter, Memory, Scope, StoreFullError
 
 log = logging.getLogger(__name__)
 RECALLED_RESULTS = 5
@@ -30,8 +29,15 @@ class Search:
     text: str
     scope: Scope
     top_k: int = 10
-    metadata: Mapping[str, FilterValue] = field(default_factory=dict)
+    filter: Filter | None = None
     states: frozenset[MemoryState] = ACTIVE
+    threshold: float | None = None
+    """The least similarity of a result."""
+    reference_date: float | None = None
+    """From when the dates in the text count; None: now."""
+    explain: bool = False
+    neighbours: int = 0
+    """How many turns before and after each result are to be named."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +69,6 @@ class UserPage:
     next_cursor: str | None
 
 
-def chosen(view: View, scope: Scope) -> NDArray[np.bool_]:
-    """Those of a user's view that are of the agent and the run."""
-    inside = np.ones(len(view.roster), np.bool_)
-    if scope.run_id is not None:
-        inside[:] = False
-        inside[view.matching({}, scope.run_id)] = True
-    return inside
-
-
 class Recalling:
     def __init__(self, footing: Footing) -> None:
         self._on = footing
@@ -81,7 +78,19 @@ class Recalling:
         started = time.perf_counter()
         vector, degraded = await self._on.vectors.for_query(wanted.text)
         self._on.timed("embedding", time.perf_counter() - started)
-        query = Query(wanted.text, vector, wanted.top_k, wanted.metadata, wanted.scope.run_id)
+        query = Query(
+            wanted.text,
+            vector,
+            wanted.top_k,
+            now=self._on.now() if wanted.reference_date is None else wanted.reference_date,
+            agent_id=wanted.scope.agent_id,
+            run_id=wanted.scope.run_id,
+            filter=wanted.filter,
+            states=wanted.states,
+            threshold=wanted.threshold,
+            explain=wanted.explain,
+            neighbours=wanted.neighbours,
+        )
         return Found(await self._on.read(self._search, wanted.scope, query), degraded)
 
     async def record_recalls(self, found: Sequence[Recollection]) -> int:
@@ -102,7 +111,7 @@ class Recalling:
         self,
         scope: Scope,
         *,
-        metadata: Mapping[str, FilterValue] | None = None,
+        wanted: Filter | None = None,
         states: frozenset[MemoryState] = EVERY_STATE,
         limit: int = 100,
         cursor: str | None = None,
@@ -113,7 +122,7 @@ class Recalling:
         Raises ValueError where the cursor is none.
         """
         before = None if cursor is None else int(cursor)
-        return await self._on.read(self._page, scope, metadata or {}, states, limit, before, offset)
+        return await self._on.read(self._page, scope, wanted, states, limit, before, offset)
 
     async def users(self, limit: int, after: str | None = None) -> UserPage:
         """In the order of their ids, behind the id `after`."""
@@ -137,17 +146,17 @@ class Recalling:
     def _page(
         self,
         scope: Scope,
-        metadata: Mapping[str, FilterValue],
+        wanted: Filter | None,
         states: frozenset[MemoryState],
         limit: int,
         before: int | None,
         offset: int,
     ) -> Page:
         view = self._on.store.view(scope.user_id)
-        chosen = self._on.standing(view).among(states)
-        if metadata or scope.run_id is not None:
+        chosen = self._on.standing(view).among(states) & view.within(scope.agent_id, scope.run_id)
+        if wanted is not None:
             matching = np.zeros(len(chosen), np.bool_)
-            matching[view.matching(metadata, scope.run_id)] = True
+            matching[view.matching(wanted)] = True
             chosen &= matching
         seqs = view.roster.seq[chosen][::-1]
         rest = (seqs if before is None else seqs[seqs < before])[offset:]

@@ -1,25 +1,32 @@
-"""Finding memories: by meaning and by words, the two added up, and a little for what is well remembered.
+"""Finding memories: by meaning and by words, each heard with its neighbours, added up.
 
-Weighted sums of scores beat the fusion of ranks on conversations; retention's weight is small, so that what was
-recalled first does not stay first for ever.
+Weighted sums of scores beat the fusion of ranks on conversations. The weights are round, because what they are exactly
+matters little. Retention's is small, so that what was recalled first does not stay first for ever.
 """
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memorybank_service.memory.bm25 import bm25, share_found
-from memorybank_service.memory.retention import Standing
-from memorybank_service.store import FilterValue, Positions, Vector, View
-from memorybank_service.store.words import query_terms
+from memorybank_service.memory.bm25 import TurnWords, session_scores
+from memorybank_service.memory.cues import named_speakers, near_the_dates, tells_when
+from memorybank_service.memory.neighbours import Neighbourhood
+from memorybank_service.memory.retention import MemoryState, Standing
+from memorybank_service.store import Filter, Positions, Vector, View
+from memorybank_service.store.words import cjk_share, query_terms
 
-WORDS_WEIGHT = 0.3
+DENSE_WEIGHT, DENSE_WEIGHT_CJK = 1.0, 0.3
+"""Less for a query in Chinese, Japanese or Korean: the local model hardly tells their texts apart."""
+WORDS_WEIGHT, SESSION_WEIGHT = 0.5, 0.1
+SPEAKER_WEIGHT, DATE_WEIGHT, TIME_WEIGHT = 0.2, 0.5, 0.2
 RETENTION_WEIGHT = 0.05
-_CANDIDATES = 50  # of each list; the union loses nothing against scoring everything
+_CANDIDATES = 100  # of each list, where a scope is too large for all of it to be scored
 
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 Timer = Callable[[str, float], None]
 
 
@@ -29,9 +36,17 @@ class Query:
     vector: Vector | None
     """None: search by words alone."""
     top_k: int
-    metadata: Mapping[str, FilterValue]
+    now: float
+    """From when the dates in the query count: the time of the search or the one asked for, in seconds since 1970."""
+    agent_id: str | None = None
     run_id: str | None = None
-    """Only the memories of this session."""
+    filter: Filter | None = None
+    states: frozenset[MemoryState] = frozenset({"active"})
+    threshold: float | None = None
+    """The least similarity of a result."""
+    explain: bool = False
+    neighbours: int = 0
+    """How many turns before and after each result are to be named."""
 
 
 @dataclass(frozen=True)
@@ -42,47 +57,133 @@ class Hit:
     similarity: float
     """0 to 1: the cosine, or for one found by words alone the share of the query's terms in it."""
     retention: float
+    explain: Mapping[str, float] | None = None
+    """The parts that the score is the sum of."""
+    before: tuple[int, ...] = ()
+    """The turns before it in its run, in the order in which they were said."""
+    after: tuple[int, ...] = ()
 
 
 def search(view: View, standing: Standing, query: Query, timed: Timer) -> list[Hit]:
-    """The best `top_k` of the active memories of the view, best first."""
-    allowed = standing.active
-    if query.metadata or query.run_id is not None:
-        chosen = np.zeros(len(allowed), np.bool_)
-        chosen[view.matching(query.metadata, query.run_id)] = True
-        allowed = allowed & chosen
+    """The best `top_k` memories of the view, best first. Raises FilterError.
+
+    Scope and states decide who counts, and who is heard along with others; the filter only who may be a result.
+    """
+    roster = view.roster
+    present = standing.among(query.states) & view.within(query.agent_id, query.run_id)
+    allowed = present
+    if query.filter is not None:
+        allowed = np.zeros(len(roster), np.bool_)
+        allowed[view.matching(query.filter)] = True
+        allowed &= present
     if not allowed.any():
         return []
+
     started = time.perf_counter()
-    postings = view.postings(query_terms(query.text))
-    by_words = np.where(allowed, bm25(postings, view.roster.words), 0.0)
-    shares = share_found(postings, len(allowed))
+    context = Neighbourhood(roster, present)
+    named = named_speakers(view, query.text, present)
+    postings = view.postings(query_terms(query.text, without=named.names))
+    words = TurnWords(postings, roster.words, present, context)
+    parts = {
+        "words": WORDS_WEIGHT * words.scores,
+        "words_session": SESSION_WEIGHT * session_scores(postings, roster.words, roster.session, present),
+        "speaker": SPEAKER_WEIGHT * named.said_by,
+        "date": DATE_WEIGHT * near_the_dates(view, query.text, query.now),
+        "time": TIME_WEIGHT * tells_when(view, query.text),
+        "retention": (RETENTION_WEIGHT * standing.retention).astype(np.float32),
+    }
+    found = allowed & ((words.scores > 0) | (parts["date"] > 0))
     timed("words", time.perf_counter() - started)
 
     started = time.perf_counter()
-    count = max(_CANDIDATES, 2 * query.top_k)
-    candidates = _best(by_words, count)
-    cosines, embedded = np.zeros(len(candidates)), np.zeros(len(candidates), np.bool_)
-    if query.vector is not None:
-        candidates = np.union1d(candidates, view.nearest(query.vector, allowed, count))
-        cosines, embedded = view.cosines(query.vector, candidates)
+    cosines, embedded = np.zeros(len(roster), np.float32), np.zeros(len(roster), np.bool_)
+    if query.vector is not None and len(query.vector) == view.dimension:  # else the space was changed meanwhile
+        if (scanned := view.scan(query.vector)) is not None:
+            cosines, embedded = scanned, roster.embedded & present
+            found |= embedded & allowed
+        else:
+            found = _candidates(view, query.vector, allowed, np.where(found, _sum(parts), 0), query.top_k)
+            asked = np.flatnonzero(roster.embedded & present & _with_neighbours(found, context))
+            cosines[asked], embedded[asked] = view.cosines(query.vector, asked), True
+    share = cjk_share(query.text)
+    weight = np.float32(DENSE_WEIGHT * (1 - share) + DENSE_WEIGHT_CJK * share)
+    parts["dense_turn"], parts["dense_window"] = (weight * part for part in context.along(cosines, embedded))
     timed("vectors", time.perf_counter() - started)
 
-    largest = float(by_words.max())
-    words = by_words[candidates] / largest if largest > 0 else by_words[candidates]
-    kept = standing.retention[candidates]
-    scores = cosines + WORDS_WEIGHT * words + RETENTION_WEIGHT * kept
-    similarities = np.clip(np.where(embedded, cosines, shares[candidates]), 0.0, 1.0)
-    # Of equals the newer one first: it is what holds now.
-    order = np.lexsort((-candidates, -scores))[: query.top_k]
-    return [
-        Hit(int(view.roster.seq[candidates[i]]), float(scores[i]), float(similarities[i]), float(kept[i]))
-        for i in order
+    started = time.perf_counter()
+    places = np.flatnonzero(found)
+    similarities = _Similarities(cosines, embedded, words)
+    if query.threshold is not None:
+        places = places[similarities.of(places) >= query.threshold]
+    scores = _sum({name: part[places] for name, part in parts.items()})
+    order = _best(scores, query.top_k)
+    places, scores = places[order], scores[order]
+    hits = [
+        Hit(int(roster.seq[place]), float(score), float(similarity), float(standing.retention[place]))
+        for place, score, similarity in zip(places, scores, similarities.of(places), strict=True)
     ]
+    if query.explain:
+        own = WORDS_WEIGHT * words.own(places)
+        hits = [
+            replace(hit, explain=_explained(parts, int(place), float(turn)))
+            for hit, place, turn in zip(hits, places, own, strict=True)
+        ]
+    if query.neighbours:
+        hits = [
+            replace(
+                hit,
+                before=tuple(int(roster.seq[p]) for p in context.walk(int(place), -1, query.neighbours)),
+                after=tuple(int(roster.seq[p]) for p in context.walk(int(place), 1, query.neighbours)),
+            )
+            for hit, place in zip(hits, places, strict=True)
+        ]
+    timed("ranking", time.perf_counter() - started)
+    return hits
+
+
+class _Similarities:
+    def __init__(self, cosines: Floats, embedded: Mask, words: TurnWords) -> None:
+        self._cosines, self._embedded, self._words = cosines, embedded, words
+
+    def of(self, places: Positions) -> NDArray[np.float64]:
+        result = self._cosines[places].astype(np.float64)
+        by_words = np.flatnonzero(~self._embedded[places])
+        result[by_words] = self._words.shares(places[by_words])
+        return np.clip(result, 0.0, 1.0)
+
+
+def _candidates(view: View, vector: Vector, allowed: Mask, scores: NDArray[np.float64], top_k: int) -> Mask:
+    """The best by words and the nearest by vector: the union loses next to nothing against scoring everything."""
+    count = max(_CANDIDATES, 2 * top_k)
+    chosen = np.zeros(len(allowed), np.bool_)
+    chosen[view.nearest(vector, allowed, count)] = True
+    by_words = np.flatnonzero(scores)
+    chosen[by_words[_best(scores[by_words], count)]] = True
+    return chosen
+
+
+def _with_neighbours(chosen: Mask, context: Neighbourhood) -> Mask:
+    result, places = np.append(chosen, False), np.flatnonzero(chosen)
+    for neighbour in context.neighbours:
+        result[neighbour.place[places]] = True
+    return result[:-1]
+
+
+def _sum(parts: Mapping[str, Floats]) -> NDArray[np.float64]:
+    total = np.zeros(len(next(iter(parts.values()))))
+    for part in parts.values():
+        total += part
+    return total
 
 
 def _best(scores: NDArray[np.float64], count: int) -> Positions:
-    positions = np.flatnonzero(scores)
-    if len(positions) > count:
-        positions = np.sort(positions[np.argpartition(-scores[positions], count)[:count]])
-    return positions
+    """Where the largest stand, the largest first; of equals the later, which is the newer: it is what holds now."""
+    chosen = np.arange(len(scores))
+    if len(scores) > count:
+        chosen = np.flatnonzero(scores >= np.partition(scores, -count)[-count])
+    return chosen[np.lexsort((-chosen, -scores[chosen]))][:count]
+
+
+def _explained(parts: Mapping[str, Floats], place: int, words_turn: float) -> dict[str, float]:
+    explained = {name: float(part[place]) for name, part in parts.items() if name != "words"}
+    return explained | {"words_turn": words_turn, "words_window": float(parts["words"][place]) - words_turn}

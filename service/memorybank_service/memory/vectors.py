@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from memorybank_service.embedding import Embedder, EmbeddingError, Vector
+from memorybank_service.embedding.texts import embedded_text
 from memorybank_service.store import Memory, MemoryStore
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ BY_WORDS = "This search went by words alone: {reason}."
 
 def text_of(memory: Memory) -> str:
     """What is embedded of a memory."""
-    return memory.content
+    return embedded_text(memory.content, memory.speaker)
 
 
 class Vectors:

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from memorybank_service.store.filters import Filter, Value
 from memorybank_service.store.records import (
     NO_USER,
     NOTHING_ALONG,
@@ -47,7 +48,8 @@ __all__ = [
     "Positions",
     "Floats",
     "Vector",
-    "FilterValue",
+    "Filter",
+    "Value",
     "Scope",
     "Space",
     "Spaces",
@@ -80,8 +82,6 @@ Positions = NDArray[np.intp]
 """Places in a roster, ascending."""
 Floats = NDArray[np.float64]
 
-FilterValue = str | int | float | bool | None | list[str | int | float | bool]
-
 
 class StoreError(Exception):
     """The store cannot be used; the message is a sentence for the operator of the service."""
@@ -105,7 +105,24 @@ class Roster:
     pinned: NDArray[np.bool_]
     expires_at: Floats
     """Infinity: never."""
+    created_at: Floats
     words: NDArray[np.int32]
+    marks: NDArray[np.uint8]
+    """Of its words: `marks.ASKS`, `marks.TELLS_TIME`."""
+    embedded: NDArray[np.bool_]
+    """It has a vector."""
+    session: NDArray[np.int32]
+    """A number for its run, the same for those of one user's run; -1: it belongs to none."""
+    agent: NDArray[np.int32]
+    speaker: NDArray[np.int32]
+    """A number for whoever said it; -1: nobody is named."""
+    linked: NDArray[np.bool_]
+    """A turn of a run, so it has neighbours."""
+    previous: NDArray[np.int32]
+    """Where the turn stands that was said before it in the same user's run; -1: there is none.
+
+    What is deleted is nobody's neighbour.
+    """
     superseded: NDArray[np.bool_]
     """Another fact has taken its place."""
     alive: NDArray[np.bool_]
@@ -124,10 +141,10 @@ class Roster:
 
 @dataclass(frozen=True)
 class Postings:
-    """In which memories a term stands, and how often."""
+    """In which memories a term stands, and how often (63 at most)."""
 
-    positions: Positions
-    counts: NDArray[np.int64]
+    positions: NDArray[np.int32]
+    counts: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -148,19 +165,33 @@ class View(Protocol):
     """One scope as it stood at one moment: the memories of a user, or of the whole tenant."""
 
     roster: Roster
+    dimension: int
+    """Of its vectors: one of another length cannot be compared with them."""
 
-    def matching(self, metadata: Mapping[str, FilterValue], run_id: str | None) -> Positions:
-        """Those of the session whose metadata equal all the given ones (a list: contain all of its members)."""
+    def within(self, agent_id: str | None, run_id: str | None) -> NDArray[np.bool_]:
+        """Those of the agent and of the run; None: of any."""
+        ...
+
+    def matching(self, wanted: Filter) -> Positions:
+        """Raises FilterError where the filter asks what cannot be asked."""
+        ...
+
+    def speakers_named(self, said: Sequence[str]) -> dict[int, frozenset[str]]:
+        """Which of the roster's speakers these tokens (`words.tokens`) name, each with the tokens that do."""
         ...
 
     def postings(self, terms: Sequence[str]) -> dict[str, Postings]: ...
 
-    def nearest(self, vector: Vector, allowed: NDArray[np.bool_], count: int) -> Positions:
-        """The `count` or more nearest among the allowed; exact where the scope is small."""
+    def scan(self, vector: Vector) -> NDArray[np.float32] | None:
+        """The exact cosine of every position, 0 where there is no vector; None where the scope is too large for it."""
         ...
 
-    def cosines(self, vector: Vector, positions: Positions) -> tuple[Floats, NDArray[np.bool_]]:
-        """The exact cosine of each, and whether it has a vector at all (0 where not)."""
+    def nearest(self, vector: Vector, allowed: NDArray[np.bool_], count: int) -> Positions:
+        """The `count` or more nearest among the allowed, for a scope that is too large to be scanned."""
+        ...
+
+    def cosines(self, vector: Vector, positions: Positions) -> NDArray[np.float32]:
+        """The exact cosine of each, 0 where there is no vector."""
         ...
 
 

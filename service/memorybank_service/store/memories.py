@@ -7,6 +7,7 @@ from dataclasses import fields
 
 from memorybank_service.store import ConflictError, words
 from memorybank_service.store.history import forget_texts, record
+from memorybank_service.store.marks import marks
 from memorybank_service.store.records import Amendment, Memory, NewMemory
 from memorybank_service.store.rosters import encode
 from memorybank_service.store.tombstones import bury
@@ -68,6 +69,7 @@ def insert(connection: sqlite3.Connection, memory: NewMemory, touched: Touched, 
         "content": memory.content,
         "metadata": _json(memory.metadata),
         "words": total,
+        "marks": marks(memory.content),
         "created_at": memory.created_at,
         "stored_at": memory.stored_at,
         "updated_at": memory.stored_at,
@@ -120,10 +122,10 @@ def amend(
         connection.execute("UPDATE owner SET words = words + ? WHERE owner = ?", (counts - before, owner))
         _erase_postings(connection, owner, seq, memory.content)
         _write_postings(connection, owner, seq, amendment.content)
-        changes |= {"content": amendment.content, "words": counts}
+        changes |= {"content": amendment.content, "words": counts, "marks": marks(amendment.content)}
         record(connection, memory.id, owner, "UPDATE", now, actor, memory.content, amendment.content)
         _renew_vector(connection, seq, amendment, touched)
-    elif amendment.speaker is not None or amendment.created_at is not None:
+    elif amendment.speaker is not None:  # it is part of what is embedded; a date is not
         _renew_vector(connection, seq, amendment, touched)
     columns = ", ".join(f"{name} = ?" for name in changes)
     connection.execute(f"UPDATE memory SET {columns} WHERE seq = ?", [*changes.values(), seq])  # noqa: S608 - our names
@@ -180,9 +182,8 @@ def index_words_anew(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM posting")
     rows = connection.execute("SELECT seq, owner, content FROM memory ORDER BY owner, seq")
     for seq, owner, content in rows.fetchall():
-        connection.execute(
-            "UPDATE memory SET words = ? WHERE seq = ?", (_write_postings(connection, owner, seq, content), seq)
-        )
+        total = _write_postings(connection, owner, seq, content)
+        connection.execute("UPDATE memory SET words = ?, marks = ? WHERE seq = ?", (total, marks(content), seq))
     connection.execute(
         "UPDATE owner SET words = (SELECT ifnull(sum(words), 0) FROM memory WHERE memory.owner = owner.owner)"
     )

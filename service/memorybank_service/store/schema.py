@@ -99,6 +99,7 @@ CREATE TABLE memory (
     content TEXT NOT NULL,
     metadata TEXT NOT NULL,
     words INTEGER NOT NULL,
+    marks INTEGER NOT NULL DEFAULT 0,
     created_at REAL NOT NULL,
     stored_at REAL NOT NULL,
     updated_at REAL NOT NULL,
@@ -132,6 +133,7 @@ CREATE TABLE pause (start REAL PRIMARY KEY, end REAL NOT NULL) STRICT;
 _FROM_1 = """
 ALTER TABLE memory ADD COLUMN kind TEXT NOT NULL DEFAULT 'turn';
 ALTER TABLE memory ADD COLUMN superseded_by TEXT;
+ALTER TABLE memory ADD COLUMN marks INTEGER NOT NULL DEFAULT 0;
 """
 _MIGRATIONS = {1: [_FROM_1, _SINCE_2, "INSERT INTO embed_pending SELECT seq FROM memory"]}
 
@@ -139,6 +141,7 @@ _MIGRATIONS = {1: [_FROM_1, _SINCE_2, "INSERT INTO embed_pending SELECT seq FROM
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection that any one thread at a time may use; transactions are begun and ended by hand."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    connection.create_function("casefold", 1, _casefold, deterministic=True)  # SQLite's own lower() knows ASCII alone
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")
@@ -148,6 +151,10 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     if read_only:
         connection.execute("PRAGMA query_only = ON")
     return connection
+
+
+def _casefold(value: object) -> str | None:
+    return value.casefold() if isinstance(value, str) else None
 
 
 def open_database(path: Path, space: Space) -> sqlite3.Connection:

@@ -1,20 +1,22 @@
 """One scope at one moment, for one search: its roster, and the vectors and postings that belong to it."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memorybank_service.store import FilterValue, Floats, Positions, Postings, Roster, Vector
+from memorybank_service.store import Filter, Positions, Postings, Vector
 from memorybank_service.store.chroma_index import ChromaIndex
-from memorybank_service.store.metadata_filter import condition
-from memorybank_service.store.rosters import Matrix, decode
+from memorybank_service.store.filter_sql import condition
+from memorybank_service.store.resident import ResidentRoster
 from memorybank_service.store.told import telling
+from memorybank_service.store.vector_blocks import Matrix, decode
 
 _MOST_PENDING = 2_000  # beyond it, reading what the index lacks costs more than reading everything
 _WIDER = 4  # the index knows nothing of what has faded or is filtered out
-_PAGE = 2_000
+_READ_LIMIT = 10_000  # vectors that may be read from disk for one search: some fifty milliseconds
+_PAGE = 1_000
 
 
 @telling
@@ -23,54 +25,55 @@ class ScopeView:
         self,
         connection: sqlite3.Connection,
         index: ChromaIndex,
+        resident: ResidentRoster,
         *,
-        owner: int | None,
-        roster: Roster,
-        vectors: Matrix | None,
         dimension: int,
         exact_limit: int,
     ) -> None:
-        self.roster = roster
-        self._connection, self._index, self._owner = connection, index, owner
-        self._vectors, self._dimension, self._exact_limit = vectors, dimension, exact_limit
+        self._connection, self._index, self._resident = connection, index, resident
+        self._taken = resident.snapshot(connection)
+        self.roster = self._taken.roster
+        self.dimension, self._exact_limit = dimension, exact_limit
 
-    def matching(self, metadata: Mapping[str, FilterValue], run_id: str | None) -> Positions:
-        test, parameters = condition(metadata)
-        for column, value in (("m.run_id", run_id), ("m.owner", self._owner)):
-            if value is not None:
-                test, parameters = f"{column} = ? AND {test}", [value, *parameters]
+    def within(self, agent_id: str | None, run_id: str | None) -> NDArray[np.bool_]:
+        return self._taken.rows.within(self.roster, agent_id, run_id)
+
+    def matching(self, wanted: Filter) -> Positions:
+        test, parameters = condition(wanted)
+        if self._resident.owner is not None:
+            test, parameters = f"m.owner = ? AND {test}", [self._resident.owner, *parameters]
         rows = self._connection.execute(
             f"SELECT m.seq FROM memory m WHERE {test} ORDER BY m.seq",  # noqa: S608 - values are parameters
             parameters,
         )
         return self._places([row[0] for row in rows])
 
+    def speakers_named(self, said: Sequence[str]) -> dict[int, frozenset[str]]:
+        return self._taken.rows.speakers_named(said)
+
     def postings(self, terms: Sequence[str]) -> dict[str, Postings]:
-        return {term: self._posting(term) for term in terms}
+        cache = self._taken.rows.postings
+        return {term: cache.get(self._connection, term, self.roster.seq, self._taken.changed) for term in terms}
+
+    def scan(self, vector: Vector) -> NDArray[np.float32] | None:
+        if len(self.roster) > self._exact_limit:
+            return None
+        return self._resident.cosines(self._connection, self._taken, vector)
 
     def nearest(self, vector: Vector, allowed: NDArray[np.bool_], count: int) -> Positions:
         places = np.flatnonzero(allowed)
-        if self._vectors is None and len(places) > self._exact_limit:
+        if len(places) > min(self._exact_limit, _READ_LIMIT):
             indexed = self._from_index(vector, allowed, count)
             if indexed is not None:
                 return indexed
         if len(places) <= count:
             return places
-        cosines, _ = self.cosines(vector, places)
+        cosines = self.cosines(vector, places)
         return np.sort(places[np.argpartition(-cosines, count)[:count]])
 
-    def cosines(self, vector: Vector, positions: Positions) -> tuple[Floats, NDArray[np.bool_]]:
-        if self._vectors is not None:
-            chosen = self._vectors[positions] if len(positions) < len(self._vectors) else self._vectors
-            embedded = np.asarray(chosen.any(axis=1), np.bool_)
-            return (chosen @ vector).astype(np.float64), embedded
-        cosines, present = np.zeros(len(positions)), np.zeros(len(positions), np.bool_)
-        done = 0
-        for page in self._pages(positions):
-            cosines[done : done + len(page)] = page @ vector
-            present[done : done + len(page)] = page.any(axis=1)
-            done += len(page)
-        return cosines, present
+    def cosines(self, vector: Vector, positions: Positions) -> NDArray[np.float32]:
+        found = [page @ vector for page in self._pages(positions)]
+        return np.concatenate(found) if found else np.zeros(0, np.float32)
 
     def _from_index(self, vector: Vector, allowed: NDArray[np.bool_], count: int) -> Positions | None:
         # Read before the index is asked: an entry that arrives there in between is then seen twice, not never.
@@ -78,7 +81,7 @@ class ScopeView:
         if len(pending) > _MOST_PENDING:
             self._index.call()
             return None
-        found = self._index.nearest(vector, self._owner, count * _WIDER)
+        found = self._index.nearest(vector, self._resident.owner, count * _WIDER)
         if found is None:
             return None
         indexed, waiting = self._places(found), self._places([row[0] for row in pending])
@@ -88,19 +91,6 @@ class ScopeView:
 
     def _places(self, seqs: Sequence[int] | NDArray[np.int64]) -> Positions:
         return self.roster.positions(np.asarray(seqs, np.int64))
-
-    def _posting(self, term: str) -> Postings:
-        scope = "owner IN (SELECT owner FROM owner)" if self._owner is None else "owner = ?2"
-        rows = self._connection.execute(
-            f"SELECT seq, count FROM posting WHERE term = ?1 AND {scope} ORDER BY seq",  # noqa: S608 - no value in it
-            (term,) if self._owner is None else (term, self._owner),
-        ).fetchall()
-        pairs = np.array(rows, np.int64).reshape(-1, 2)
-        places = np.searchsorted(self.roster.seq, pairs[:, 0])
-        # What was stored since the roster was taken is not in it.
-        known = places < len(self.roster)
-        known[known] = self.roster.seq[places[known]] == pairs[known, 0]
-        return Postings(places[known], pairs[known, 1])
 
     def _pages(self, positions: Positions) -> Iterator[Matrix]:
         """Vectors from disk, in the order of the positions."""
@@ -113,7 +103,7 @@ class ScopeView:
                 rows = dict(read("SELECT seq, vector FROM vector WHERE seq BETWEEN ? AND ?", (page[0], page[-1])))
             else:
                 rows = {seq: row[0] for seq in page if (row := _vector(self._connection, seq))}
-            yield np.stack([decode(rows.get(seq), self._dimension) for seq in page])
+            yield np.stack([decode(rows.get(seq), self.dimension) for seq in page])
 
 
 def _vector(connection: sqlite3.Connection, seq: int) -> tuple[bytes] | None:

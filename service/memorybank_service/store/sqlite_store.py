@@ -70,7 +70,7 @@ class SqliteStore(SqliteJobs):
         space = self._prepare(configured)
         self.entities = SqliteEntities(self._readers)
         self.spaces = SqliteSpaces(self._readers, self._writer, space, self._take_space)
-        self._rosters = Rosters(space.dimension, exact_limit)
+        self._rosters = Rosters(space.dimension)
         self._index = ChromaIndex(directory / "chroma", TruthAsSource(self._readers, self._writer))
         self._index.notice()
         self.room.take_ballast()
@@ -185,16 +185,8 @@ class SqliteStore(SqliteJobs):
         # A user without memories has no number yet; no owner is ever numbered 0.
         owner = None if user_id is None else memories.owner_of(connection, user_id) or 0
         rosters = self._rosters
-        roster, vectors = rosters.get(owner).snapshot(connection)
-        return ScopeView(
-            connection,
-            self._index,
-            owner=owner,
-            roster=roster,
-            vectors=vectors,
-            dimension=rosters.dimension,
-            exact_limit=self._exact_limit,
-        )
+        resident = rosters.get(owner)
+        return ScopeView(connection, self._index, resident, dimension=rosters.dimension, exact_limit=self._exact_limit)
 
     def record_recalls(self, seqs: Sequence[int], now: float, not_since: float) -> Future[int]:
         def write(transaction: Transaction) -> int:
@@ -319,7 +311,7 @@ class SqliteStore(SqliteJobs):
         return self._change(change_it, now, along)
 
     def _take_space(self, space: Space, others: bool) -> None:
-        self._rosters = Rosters(space.dimension, self._exact_limit)
+        self._rosters = Rosters(space.dimension)
         if others:
             self._index.rebuild()
             self._unembedded()

@@ -1,12 +1,12 @@
 import math
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from memorybank_service.memory.pauses import Pauses
 from memorybank_service.memory.retention import retention, standing
 from memorybank_service.store import Roster
+from tests.service.rosters import roster_of as ordinary
 
 SECONDS = st.floats(0, 3e8)
 STRENGTHS = st.integers(1, 1_000)
@@ -15,16 +15,7 @@ NOW = 1.8e9
 
 
 def roster_of(anchor: float, recalls: int = 0, pinned: bool = False, expires_at: float = math.inf) -> Roster:
-    return Roster(
-        seq=np.array([1]),
-        anchor=np.array([anchor]),
-        recalls=np.array([recalls], np.int32),
-        pinned=np.array([pinned]),
-        expires_at=np.array([expires_at]),
-        words=np.array([1], np.int32),
-        superseded=np.zeros(1, np.bool_),
-        alive=np.array([True]),
-    )
+    return ordinary(1, anchor=anchor, recalls=recalls, pinned=pinned, expires_at=expires_at)
 
 
 @given(SECONDS, STRENGTHS, SCALES)

@@ -42,7 +42,7 @@ def nearest(view: View, vector: Vector | None) -> int:
     assert vector is not None
     everyone = np.ones(len(view.roster), np.bool_)
     places = view.nearest(vector, everyone & view.roster.alive, 10)
-    cosines, _ = view.cosines(vector, places)
+    cosines = view.cosines(vector, places)
     return int(view.roster.seq[places[np.argmax(cosines)]])
 
 

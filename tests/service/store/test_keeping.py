@@ -22,6 +22,7 @@ from memorybank_service.store.records import Vector
 from memorybank_service.store.schema import copy_before_migration
 from memorybank_service.store.sqlite_store import SqliteStore
 from memorybank_service.store.tombstones import digest_of
+from memorybank_service.store.words import terms
 
 Open = Callable[..., SqliteStore]
 
@@ -37,7 +38,8 @@ def turn(name: str, content: str, **given: object) -> NewMemory:
 
 
 def words(store: SqliteStore, term: str) -> int:
-    return len(store.view(None).postings([term])[term].positions)
+    [posting] = store.view(None).postings(terms(term)).values()
+    return len(posting.positions)
 
 
 def test_the_same_words_under_the_same_id_are_stored_once(open_store: Open) -> None:
@@ -60,8 +62,7 @@ def test_an_amended_memory_is_found_by_its_new_words_and_vector_only(open_store:
     assert (changed.content, changed.updated_at, changed.anchor) == ("Ada likes coffee", 5.0, 1.0)
     assert (words(store, "tea"), words(store, "coffee")) == (0, 1)
     view = store.view(None)
-    cosines, embedded = view.cosines(vector(1), np.array([0]))
-    assert (cosines[0], embedded[0]) == (1.0, True)
+    assert (view.cosines(vector(1), np.array([0]))[0], view.roster.embedded[0]) == (1.0, True)
     [event] = store.history("a")
     assert (event.action, event.old_content, event.new_content) == ("UPDATE", "Ada likes tea", "Ada likes coffee")
 
@@ -82,7 +83,7 @@ def test_new_words_without_a_vector_wait_for_one(open_store: Open) -> None:
     assert store.set_vectors({a.seq: (a.updated_at, vector(1))}, "another/model").result() == 0
     assert [memory.id for memory in store.pending_embeddings(10)] == ["a"]
     assert store.set_vectors({a.seq: (a.updated_at, vector(1))}, store.space).result() == 1
-    assert store.view(None).cosines(vector(1), np.array([0, 1]))[0].tolist() == [1.0, 0.0]
+    assert store.view(None).cosines(vector(1), np.array([0, 1])).tolist() == [1.0, 0.0]
 
 
 def test_a_superseded_fact_stays_in_the_history_and_tells_what_took_its_place(open_store: Open) -> None:

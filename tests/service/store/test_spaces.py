@@ -53,9 +53,9 @@ def fill_next(store: SqliteStore, space: Space) -> None:
 
 
 def cosine(store: SqliteStore, place: int, wanted: Vector) -> float:
-    cosines, embedded = store.view("ada").cosines(wanted, np.array([place]))
-    assert embedded.all()
-    return float(cosines[0])
+    view = store.view("ada")
+    assert view.roster.embedded[place]
+    return float(view.cosines(wanted, np.array([place]))[0])
 
 
 def test_a_store_of_another_model_opens_and_keeps_its_space(stores: Stores) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from memorybank_service.store import ConflictError, NewMemory, StoreError, StoreFullError
+from memorybank_service.store.filters import Value, all_equal
 from memorybank_service.store.schema import VERSION
 from memorybank_service.store.sqlite_store import SqliteStore
 from memorybank_service.store.writer import Transaction
@@ -35,8 +36,10 @@ def test_what_was_stored_is_there_after_opening_it_again(open_store: Open) -> No
     [kept] = again.fetch([1]).values()
     assert (kept.id, kept.user_id, kept.content) == ("m1", "ada", "memory number 1")
     assert kept.metadata == {"tags": ["a"], "deep": {"x": None}}
-    cosines, embedded = again.view("ada").cosines(memory(1).vector, np.array([0]))  # type: ignore[arg-type]
-    assert embedded.all()
+    view, vector = again.view("ada"), memory(1).vector
+    assert vector is not None
+    cosines = view.cosines(vector, np.array([0]))
+    assert view.roster.embedded.all()
     assert abs(cosines[0] - 1) < 1e-3
 
 
@@ -120,7 +123,7 @@ def test_a_recall_counts_once_within_the_interval(open_store: Open) -> None:
     ],
 )
 def test_metadata_filters_compare_values_and_their_types(
-    open_store: Open, wanted: dict[str, object], expected: set[str]
+    open_store: Open, wanted: dict[str, Value], expected: set[str]
 ) -> None:
     store = open_store()
     store.add(
@@ -130,7 +133,7 @@ def test_metadata_filters_compare_values_and_their_types(
             memory(3, metadata={"category": None, "tags": "text", "count": True, 'it\'s "odd".key': "%"}),
         ]
     ).result()
-    assert found_ids(store, None, store.view(None).matching(wanted, None)) == expected  # type: ignore[arg-type]
+    assert found_ids(store, None, store.view(None).matching(all_equal(wanted)).tolist()) == expected
 
 
 def test_a_newer_store_is_refused(open_store: Open, tmp_path: Path) -> None:

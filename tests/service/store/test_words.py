@@ -1,6 +1,8 @@
 import pytest
 
-from memorybank_service.store.words import query_terms, terms
+from memorybank_service.store.marks import ASKS, TELLS_TIME, marks
+from memorybank_service.store.stemming import stem
+from memorybank_service.store.words import cjk_share, query_terms, terms, tokens
 
 
 @pytest.mark.parametrize(
@@ -16,10 +18,62 @@ from memorybank_service.store.words import query_terms, terms
         ("... !?", []),
     ],
 )
-def test_a_text_becomes_these_terms(text: str, expected: list[str]) -> None:
-    assert terms(text) == expected
+def test_a_text_becomes_these_tokens(text: str, expected: list[str]) -> None:
+    assert tokens(text) == expected
+
+
+def test_words_are_compared_without_the_endings_of_plurals_and_verbs() -> None:
+    assert terms("She camps, camped and is camping") == ["she", "camp", "camp", "and", "is", "camp"]
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        ["paint", "paints", "painted", "painting"],
+        ["hope", "hopes", "hoped", "hoping"],
+        ["plan", "plans", "planned", "planning"],
+        ["story", "stories"],
+        ["class", "classes"],
+        ["call", "calls", "called", "calling"],
+    ],
+)
+def test_forms_of_one_word_have_one_stem(forms: list[str]) -> None:
+    assert len({stem(form) for form in forms}) == 1
+
+
+@pytest.mark.parametrize("word", ["bus", "this", "sing", "red", "gas", "ring", "Überraschungen", "qx7731s", "猫"])
+def test_what_only_looks_like_an_ending_stays(word: str) -> None:
+    assert stem(word) == word
 
 
 def test_a_query_loses_its_stop_words_unless_it_has_no_others() -> None:
-    assert query_terms("When did Ada go to the river in May?") == ["ada", "go", "river", "may"]
+    assert query_terms("When did Ada swim in the river in May?") == ["ada", "swim", "river", "may"]
     assert query_terms("who is it") == ["who", "is", "it"]
+
+
+def test_a_query_loses_the_names_it_is_told_to_unless_it_has_no_other_words() -> None:
+    assert query_terms("Where did Ada swim?", without={"ada"}) == ["swim"]
+    assert query_terms("Ada", without={"ada"}) == ["ada"]
+
+
+@pytest.mark.parametrize(("text", "share"), [("tea", 0), ("上海", 1), ("tea 上海 x", 2 / 6), ("", 0), ("?!", 0)])
+def test_how_much_of_a_text_is_chinese_japanese_or_korean(text: str, share: float) -> None:
+    assert cjk_share(text) == share
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("How was it?", ASKS),
+        ('She said "really?"', ASKS),
+        ("Want to see? (shared a photo of a lake)", ASKS),
+        ("你好吗？", ASKS),
+        ("I asked why? It was late.", 0),
+        ("I swam yesterday.", TELLS_TIME),
+        ("Will you come next week?", ASKS | TELLS_TIME),
+        ("我昨天去了。", TELLS_TIME),
+        ("", 0),
+    ],
+)
+def test_a_memory_is_marked_as_asking_and_as_telling_a_time(content: str, expected: int) -> None:
+    assert marks(content) == expected
