@@ -38,7 +38,9 @@ class Child:
         idle_seconds: float | None = None,
     ) -> None:
         """`arguments` are visible to every user of the machine; `idle_seconds` without a call end the program."""
-        self._module, self._arguments, self._idle_seconds = module, tuple(arguments), idle_seconds
+        self._module, self._arguments = module, tuple(arguments)
+        self.idle_seconds = idle_seconds
+        """From the next start on."""
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         self._environment = {**inherited, **(environment or {})}
         self._lock = threading.Lock()
@@ -93,7 +95,7 @@ class Child:
                 # Never two of them at once: what the old one has open is free only when it is gone.
                 if not self._run.wait(max(0.0, deadline - time.monotonic())):
                     raise ChildTimeoutError(f"the last run of {self._module} did not end in time")
-            self._run = RunningChild(self._module, self._arguments, self._environment, self._idle_seconds)
+            self._run = RunningChild(self._module, self._arguments, self._environment, self.idle_seconds)
             if (answer := self._run.begin(number)) is None:
                 raise ChildEndedError(f"{self._module} ended as soon as it was started")
             return self._run, answer

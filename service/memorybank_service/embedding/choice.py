@@ -38,4 +38,5 @@ def open_embedder(
     dimension = dimension if configuration.name == recorded else 0
     if configuration.endpoint is None:
         return UnconfiguredEmbedder(configuration.name, dimension, configuration.missing or "")
+    process.stay_for_searches()
     return RemoteEmbedder(configuration.endpoint, process, dimension=dimension)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from memorybank_service.llm import Chunk, Completion, Message, Schema
 from memorybank_service.llm.calls import ChatCall, Failure, Pieces, Said
 from memorybank_service.llm.endpoint import Endpoint
-from memorybank_service.llm.errors import BadAnswerError, RequestRefusedError
+from memorybank_service.llm.errors import BadAnswerError, RequestRefusedError, UnknownModelError
 from memorybank_service.llm.process import ProviderProcess, new_ticket
 from memorybank_service.llm.sentences import error_of
 from memorybank_service.llm.tokens import MESSAGE_TOKENS, estimate_tokens
@@ -44,6 +44,8 @@ class LitellmModel:
             return await self._complete(call, None)
         try:
             return await self._complete(call, json_schema)
+        except UnknownModelError:
+            raise
         except RequestRefusedError:
             # Many endpoints that speak OpenAI's API do not know schemas; the prompt says it in words as well.
             completion = await self._complete(call, None)

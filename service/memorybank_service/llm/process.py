@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 Lane = Literal["chat", "embedding", "control"]
 
 IDLE_SECONDS = 60.0
+SEARCHING_IDLE_SECONDS = 900.0
+"""Where searches need it too: one that finds it ended has to do without its vector."""
 START_SECONDS = 90.0
 """For importing litellm on a busy machine with half a processor."""
 GRACE_SECONDS = 10.0
@@ -71,6 +73,10 @@ class ProviderProcess:
     def pid(self) -> int | None:
         """Of the running process; None if none runs."""
         return self._child.pid
+
+    def stay_for_searches(self) -> None:
+        """Keeps it running longer once it was called; to be said before it is."""
+        self._child.idle_seconds = max(self._child.idle_seconds or 0.0, SEARCHING_IDLE_SECONDS)
 
     async def ask(self, method: str, *arguments: Any, deadline: float, ticket: str | None = None) -> Any:
         """On the lane of language models. Raises ProviderError; cancelling it breaks off the call of that ticket."""

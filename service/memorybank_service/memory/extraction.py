@@ -33,7 +33,8 @@ KNOWN_FACTS, RECALLED_TEXTS = 40, 20
 """At most in one prompt, the most relevant first."""
 SHOWN_TOKENS = 150
 """Of each of these."""
-ANSWER_TOKENS = 2_000
+ANSWER_TOKENS = 4_000
+"""What a model thinks before it answers counts too."""
 SECONDS = 120.0
 CATEGORIES = ("person", "preference", "relationship", "plan", "event", "work", "health", "other")
 _STEM = 4

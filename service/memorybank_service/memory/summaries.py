@@ -30,7 +30,8 @@ LONGEST_SENTENCE = 400
 LONGEST_WHOLE = 3_000
 WHOLE_TOKENS = 8_000
 """Of summaries that are read at once; more are summed up in groups first."""
-ANSWER_TOKENS = 1_500
+ANSWER_TOKENS = 3_000
+"""What a model thinks before it answers counts too."""
 SECONDS = 120.0
 
 _SENTENCES: Schema = answers.object_schema(

@@ -99,6 +99,15 @@ async def test_an_endpoint_that_knows_no_schemas_is_asked_without_from_then_on(
     assert ["response_format" in request.body for request in provider.requests] == [True, False, False]
 
 
+async def test_a_model_that_there_is_not_is_not_asked_again_without_a_schema(
+    ask_model: AskModel, provider: Provider
+) -> None:
+    provider.answer(refuses(404))
+    with pytest.raises(UnknownModelError):
+        await ask_model().complete(QUESTION, json_schema=SCHEMA, timeout=ANSWERS_IN_TIME)
+    assert len(provider.requests) == 1
+
+
 @pytest.mark.parametrize(
     ("reply", "error", "retryable"),
     [

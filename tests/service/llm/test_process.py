@@ -144,6 +144,21 @@ async def test_the_key_is_neither_in_its_arguments_nor_in_its_environment(
     assert KEY.encode() not in (about / "environ").read_bytes()
 
 
+async def test_calls_one_after_the_other_share_their_connections(
+    ask_model: Callable[..., LitellmModel], provider_process: ProviderProcess
+) -> None:
+    model = ask_model()
+    await model.complete(QUESTION, timeout=STARTS_IN_TIME)
+    before = open_files(provider_process)
+    for seconds in range(20):
+        await model.complete(QUESTION, timeout=STARTS_IN_TIME + seconds)
+    assert open_files(provider_process) <= before + 2
+
+
+def open_files(process: ProviderProcess) -> int:
+    return len(os.listdir(f"/proc/{process.pid}/fd"))
+
+
 def lines_of(file: Path) -> list[str]:
     return file.read_text().splitlines()
 

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -6,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memorybank_service.llm.child.wire import LONGEST_RETRY_AFTER, bound_httpx, code_of, retry_after_of
+from memorybank_service.llm.child.wire import (
+    LONGEST_RETRY_AFTER,
+    Exchange,
+    bound_httpx,
+    code_of,
+    exchange_of_call,
+    retry_after_of,
+)
+from tests.service.provider import Provider
 
 NOW = datetime(2027, 1, 15, 8, 0, tzinfo=UTC).timestamp()
 
@@ -57,9 +66,42 @@ def test_any_header_says_a_bounded_time_or_none(header: str) -> None:
     assert seconds is None or 0 <= seconds <= LONGEST_RETRY_AFTER
 
 
-def test_what_belongs_to_no_call_of_ours_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", httpx.HTTPTransport.handle_request)
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", httpx.AsyncHTTPTransport.handle_async_request)
+@pytest.fixture
+def bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    for transport, name in (
+        (httpx.HTTPTransport, "handle_request"),
+        (httpx.AsyncHTTPTransport, "handle_async_request"),
+    ):
+        monkeypatch.setattr(transport, name, getattr(transport, name))  # what is there now comes back after the test
     bound_httpx()
+
+
+@pytest.mark.usefixtures("bounded")
+def test_what_belongs_to_no_call_of_ours_is_not_sent(provider: Provider) -> None:
     with pytest.raises(httpx.ReadError, match="no call of ours"):
-        httpx.get("http://127.0.0.1:1/prices")
+        httpx.get(f"{provider.root_url}/prices")
+    assert provider.requests == []
+
+
+@pytest.mark.usefixtures("bounded")
+@pytest.mark.parametrize("kind", ["async", "sync"])
+async def test_a_call_reaches_its_provider_and_no_other_host(provider: Provider, kind: str) -> None:
+    body = {"model": "m", "messages": []}
+
+    async def post(host: str) -> Exchange:
+        exchange = Exchange(1 << 20, host)
+        token = exchange_of_call.set(exchange)
+        try:
+            if kind == "sync":
+                await asyncio.to_thread(httpx.post, f"{provider.base_url}/chat/completions", json=body)
+            else:
+                async with httpx.AsyncClient() as client:
+                    await client.post(f"{provider.base_url}/chat/completions", json=body)
+        finally:
+            exchange_of_call.reset(token)
+        return exchange
+
+    assert (await post("127.0.0.1")).status == 200
+    with pytest.raises(httpx.ReadError, match="not the provider's host"):
+        await post("api.openai.com")
+    assert len(provider.requests) == 1

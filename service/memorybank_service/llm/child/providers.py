@@ -15,6 +15,9 @@ T = TypeVar("T")
 NO_KEY = "none"
 """For an endpoint that wants none: OpenAI's library insists on one."""
 
+_CLIENT_SECONDS = 3600.0
+"""Always the same, since litellm keeps a client for each; it is `guarded` that ends a call in time."""
+
 _loading = threading.Lock()
 _loaded: list[Any] = []
 
@@ -120,7 +123,7 @@ def common(call: ChatCall | RelayCall | EmbedCall) -> dict[str, Any]:
         "model": endpoint.litellm_model,
         "api_key": endpoint.api_key or NO_KEY,
         "api_base": endpoint.api_base,
-        "timeout": call.deadline - time.monotonic(),
+        "timeout": _CLIENT_SECONDS,
         "max_retries": 0,  # whoever calls knows better whether and when
         "num_retries": 0,
     }
