@@ -23,6 +23,7 @@ _TAGS = [
     {"name": "recall", "description": "Finding memories by meaning and by words."},
     {"name": "forgetting", "description": "What fades, when, and why."},
     {"name": "users", "description": "Whose memories there are."},
+    {"name": "data", "description": "Keeping, moving and removing what the tenant has."},
     {"name": "jobs", "description": "Work in the background."},
     {"name": "MemoryBank", "description": "The API that MemoryBank clients already speak."},
     {"name": "probes", "description": "Whether it lives and is ready; open to everyone."},

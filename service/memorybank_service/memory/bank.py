@@ -6,6 +6,7 @@ decay       the forgetting
 jobs        work that outlives a restart
 embeddings  vectors that come later than the words
 reembedding changing the embedding model
+maintenance what the store needs from time to time
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from memorybank_service.memory.embedding_queue import EmbeddingQueue
 from memorybank_service.memory.footing import Footing, ignore_timing
 from memorybank_service.memory.jobs import Jobs
 from memorybank_service.memory.keeping import Keeping
+from memorybank_service.memory.maintenance import Maintenance
 from memorybank_service.memory.recalling import Recalling
 from memorybank_service.memory.reembedding import Reembedding
 from memorybank_service.settings import ForgettingSettings
@@ -25,6 +27,8 @@ from memorybank_service.store import KeptReply, MemoryStore, Totals
 
 MOVING_DATA = "data"
 """The lane of jobs that move much data and may take hours."""
+UPKEEP = "upkeep"
+"""The lane of backups and maintenance, which do not wait for those."""
 
 
 class MemoryBank:
@@ -43,6 +47,7 @@ class MemoryBank:
         self.decay = Decay(self.footing)
         self.embeddings = EmbeddingQueue(self.footing)
         self.reembedding = Reembedding(self.footing, self.jobs, MOVING_DATA)
+        self.maintenance = Maintenance(self.footing, self.jobs, UPKEEP)
         self._closed = False
 
     async def open(self) -> None:
@@ -56,6 +61,7 @@ class MemoryBank:
         if self._closed:
             return
         self._closed = True
+        self.footing.store.break_off()
         try:
             await self.jobs.stop()
             await self.embeddings.stop()
@@ -72,7 +78,8 @@ class MemoryBank:
         return self.footing.now()
 
     async def maintain(self) -> str:
-        return await self.footing.read(self.footing.store.maintain)
+        """A sentence about the outcome."""
+        return await self.maintenance.run()
 
     async def totals(self) -> Totals:
         return await self.footing.read(self.footing.store.totals)

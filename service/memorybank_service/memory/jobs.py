@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from memorybank_service.memory.footing import Footing
-from memorybank_service.store import Along, Job, JobEnd, JobState, NewJob, StoreError
+from memorybank_service.store import Along, BrokenOffError, Job, JobEnd, JobGoneError, JobState, NewJob, StoreError
 from memorybank_service.store.records import NOTHING_ALONG
 
 log = logging.getLogger(__name__)
@@ -154,8 +154,10 @@ class Jobs:
             ended = await kind.work(Under(self._on, job))
             if ended is not None:
                 await asyncio.wrap_future(self._on.store.end_job(ended, self._on.now()))
-        except JobCancelledError:
+        except (JobCancelledError, JobGoneError):
             log.info("a job was cancelled", extra={"job": job.id, "kind": job.kind})
+        except BrokenOffError:
+            log.info("a job goes on after the next start", extra={"job": job.id, "kind": job.kind})
         except JobError as error:
             await self._failed(job, kind, error)
         except StoreError as error:

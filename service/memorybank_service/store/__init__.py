@@ -6,6 +6,8 @@ give a future that is done once the write is on disk and every later search sees
 StoreError
   StoreFullError     no room for a write
   ConflictError      a write contradicts what is there
+  JobGoneError       a job that is not under way any more cannot write
+  BrokenOffError     long work that ended early because the service ends
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -53,6 +55,8 @@ __all__ = [
     "Scope",
     "Space",
     "Spaces",
+    "Upkeep",
+    "Purged",
     "NO_USER",
     "WHOLE_TENANT",
     "Memory",
@@ -76,6 +80,8 @@ __all__ = [
     "StoreError",
     "StoreFullError",
     "ConflictError",
+    "JobGoneError",
+    "BrokenOffError",
 ]
 
 Positions = NDArray[np.intp]
@@ -93,6 +99,14 @@ class StoreFullError(StoreError):
 
 class ConflictError(StoreError):
     """The write contradicts what is there; nothing of it was kept."""
+
+
+class JobGoneError(StoreError):
+    """The job was cancelled, or erased with its user; nothing of what it wrote was kept."""
+
+
+class BrokenOffError(StoreError):
+    """The service ends: what was under way goes on after the next start."""
 
 
 @dataclass(frozen=True)
@@ -233,6 +247,44 @@ class Entities(Protocol):
 
     def superseded_by(self, memory_id: str) -> list[str]:
         """The ids of the facts whose place it took, at first or second hand."""
+        ...
+
+
+@dataclass(frozen=True)
+class Purged:
+    """How many were removed because their time is over."""
+
+    replies: int
+    jobs: int
+    copies: int
+    """Of the store as it was before a migration."""
+
+
+class Upkeep(Protocol):
+    """What a store in use needs from time to time, each a step that others can go on beside. Raises BrokenOffError."""
+
+    def check(self) -> None:
+        """Reads everything. Raises StoreError where something is wrong."""
+        ...
+
+    def purge(self, now: float) -> Purged: ...
+
+    def optimise(self) -> None: ...
+
+    def shrink(self) -> int:
+        """Gives what is free inside the files back to the volume; how many bytes."""
+        ...
+
+    def fold(self) -> bool:
+        """The log is empty then; False where a reader was in the way."""
+        ...
+
+    def scrub(self) -> bool:
+        """Nothing of what was deleted is in the files any more; False where a reader was in the way of it."""
+        ...
+
+    def rebuild_index(self) -> bool:
+        """Whether so much was deleted that it is worth it."""
         ...
 
 
@@ -394,8 +446,11 @@ class MemoryStore(Protocol):
         """Small things that are due every minute or so."""
         ...
 
-    def maintain(self) -> str:
-        """Compacts, checks and tidies up; a sentence about the outcome."""
+    @property
+    def upkeep(self) -> Upkeep: ...
+
+    def break_off(self) -> None:
+        """Long work that is under way in other threads ends soon, with BrokenOffError."""
         ...
 
     def close(self) -> None: ...

@@ -10,6 +10,8 @@ from memorybank_service.store.told import telling
 from memorybank_service.store.writer import Transaction, Writer
 
 SEAL = "index_seal"
+REMOVED = "index_removed"
+"""How many entries were removed since it was built: each leaves a hole that searches have to step around."""
 _PENDING = """
 SELECT p.seq, m.owner, v.vector FROM index_pending p
 LEFT JOIN vector v ON v.seq = p.seq LEFT JOIN memory m ON m.seq = p.seq ORDER BY p.seq LIMIT ?
@@ -40,6 +42,9 @@ class TruthAsSource:
                 [(seq,) for seq in written],
             )
             transaction.connection.executemany("DELETE FROM index_pending WHERE seq = ?", [(seq,) for seq in removed])
+            if removed:
+                before = int(notes.read(transaction.connection, REMOVED) or 0)
+                notes.write(transaction.connection, {REMOVED: str(before + len(removed))})
 
         self._writer.submit(write, "small").result()
 
@@ -47,6 +52,7 @@ class TruthAsSource:
         def write(transaction: Transaction) -> None:
             transaction.connection.execute("DELETE FROM index_pending")
             transaction.connection.execute("INSERT INTO index_pending SELECT seq FROM vector")
+            notes.write(transaction.connection, {REMOVED: "0"})
 
         self._writer.submit(write, "small").result()
 

@@ -6,10 +6,11 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from memorybank_service.store import JobGoneError
 from memorybank_service.store.memories import owner_of
 from memorybank_service.store.records import Job, JobEnd, JobState, NewJob
 
-_KEPT_SECONDS = 7 * 86400.0
+_KEPT_SECONDS, _DEAD_KEPT_SECONDS = 7 * 86400.0, 30 * 86400.0
 _COLUMNS = """
 job.id, kind, arguments, (SELECT user_id FROM owner WHERE owner.owner = job.owner), state, attempts, due, progress,
 result, error, created_at, updated_at
@@ -74,14 +75,25 @@ def take(connection: sqlite3.Connection, now: float, kinds: frozenset[str]) -> J
 
 
 def end(connection: sqlite3.Connection, ended: JobEnd, now: float) -> None:
-    connection.execute(
-        "UPDATE job SET state = 'succeeded', result = ?, error = NULL, updated_at = ? WHERE id = ?",
+    """Raises JobGoneError where it is not under way any more: what it wrote must not be kept then."""
+    changed = connection.execute(
+        "UPDATE job SET state = 'succeeded', result = ?, error = NULL, updated_at = ? "
+        "WHERE id = ? AND state = 'running'",
         (json.dumps(ended.result), now, ended.job_id),
     )
+    if changed.rowcount == 0:
+        raise JobGoneError("the job is not under way any more")
     count_tokens(connection, ended.tokens, now)
-    connection.execute(
-        "DELETE FROM job WHERE state IN ('succeeded', 'cancelled') AND updated_at < ?", (now - _KEPT_SECONDS,)
-    )
+    purge(connection, now)
+
+
+def purge(connection: sqlite3.Connection, now: float) -> int:
+    """How many ended long ago."""
+    return connection.execute(
+        "DELETE FROM job WHERE state IN ('succeeded', 'cancelled') AND updated_at < ?1 "
+        "OR state = 'dead' AND updated_at < ?2",
+        (now - _KEPT_SECONDS, now - _DEAD_KEPT_SECONDS),
+    ).rowcount
 
 
 def note_progress(connection: sqlite3.Connection, job_id: str, progress: Mapping[str, object], now: float) -> None:

@@ -8,9 +8,14 @@ from memorybank_service.store.records import KeptReply, Receipt
 KEPT_SECONDS = 24 * 3600.0
 
 
+def purge(connection: sqlite3.Connection, now: float) -> int:
+    """How many were kept long enough."""
+    return connection.execute("DELETE FROM reply WHERE at <= ?", (now - KEPT_SECONDS,)).rowcount
+
+
 def keep(connection: sqlite3.Connection, receipt: Receipt, result: object, owner: int | None) -> None:
     """`owner`: whose memories the answer shows; None: several owners' or nobody's. Raises ConflictError."""
-    connection.execute("DELETE FROM reply WHERE at <= ?", (receipt.at - KEPT_SECONDS,))
+    purge(connection, receipt.at)
     row = (
         receipt.key_name,
         receipt.route,

@@ -188,6 +188,11 @@ def copy_before_migration(path: Path, version: int) -> Path:
     return path.with_name(f"{path.stem}.schema-{version}{path.suffix}")
 
 
+def copies_before_migration(path: Path) -> list[Path]:
+    """Those that are there, unfinished ones too."""
+    return sorted(path.parent.glob(f"{path.stem}.schema-*"))
+
+
 def _create(connection: sqlite3.Connection, space: Space) -> None:
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only a database without tables takes it
     connection.execute("BEGIN IMMEDIATE")

@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from memorybank_service.store import (
     FadedMemory,
-    StoreError,
     Totals,
     fading,
     history,
@@ -47,6 +46,7 @@ from memorybank_service.store.sqlite_jobs import SqliteJobs, write_along
 from memorybank_service.store.sqlite_spaces import SqliteSpaces
 from memorybank_service.store.told import telling
 from memorybank_service.store.touched import Touched
+from memorybank_service.store.upkeep import SqliteUpkeep
 from memorybank_service.store.words import RULES
 from memorybank_service.store.writer import Transaction, Urgency, Writer
 
@@ -72,6 +72,7 @@ class SqliteStore(SqliteJobs):
         self.spaces = SqliteSpaces(self._readers, self._writer, space, self._take_space)
         self._rosters = Rosters(space.dimension)
         self._index = ChromaIndex(directory / "chroma", TruthAsSource(self._readers, self._writer))
+        self.upkeep = SqliteUpkeep(self._path, self._readers, self._writer, self._index)
         self._index.notice()
         self.room.take_ballast()
 
@@ -238,17 +239,8 @@ class SqliteStore(SqliteJobs):
                     total += os.stat(os.path.join(folder, name)).st_size
         return total
 
-    def maintain(self) -> str:
-        def check(transaction: Transaction) -> str:
-            connection = transaction.connection
-            connection.execute("PRAGMA incremental_vacuum(10000)").fetchall()
-            connection.execute("PRAGMA optimize").fetchall()
-            return str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-
-        outcome = self._writer.submit(check).result()
-        if outcome != "ok":
-            raise StoreError(f"the integrity check found: {outcome}")
-        return "checked and compacted"
+    def break_off(self) -> None:
+        self.upkeep.break_off()
 
     def close(self) -> None:
         """Everything acknowledged is on disk, the index is sealed. No other call may be under way."""
@@ -256,6 +248,7 @@ class SqliteStore(SqliteJobs):
         self._writer.close()
         self._readers.close()
         self._fold_log()
+        self.upkeep.close()
 
     def _fold_log(self) -> None:
         """The last connection's close folds the write-ahead log into the database, unless a reader was in its way."""

@@ -214,18 +214,19 @@ class Writer:
 
     def _tidy_up(self) -> None:
         """Gives back to the volume what the deletion has freed, and takes the ballast in again."""
-        free = _Job(lambda transaction: free_pages(transaction.connection, _FREED_AT_ONCE), _started())
         fold_log(self._connection)
-        if (failure := self._commit([free])) is not None:
-            log.warning("what was deleted is not given back to the volume yet", extra={"error": str(failure)})
+        try:
+            free_pages(self._connection, _FREED_AT_ONCE)
+        except sqlite3.Error as error:
+            log.warning("what was deleted is not given back to the volume yet", extra={"error": str(error)})
         fold_log(self._connection)
         if not self._room.take_ballast():
             log.warning("there is no room for the ballast yet; the next deletion may fail")
 
 
-def fold_log(connection: sqlite3.Connection) -> bool:
+def fold_log(connection: sqlite3.Connection, patience_ms: int = _PATIENCE_MS) -> bool:
     """Folds the log into the database and makes it empty; False where readers, or a full volume, are in the way."""
-    connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
+    connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
     try:
         busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.OperationalError as error:
@@ -235,8 +236,9 @@ def fold_log(connection: sqlite3.Connection) -> bool:
 
 
 def free_pages(connection: sqlite3.Connection, limit: int) -> int:
-    """Gives pages that nothing is on back to the volume; how many are left."""
-    connection.execute(f"PRAGMA incremental_vacuum({limit})").fetchall()
+    """Gives pages that nothing is on back to the volume, outside of any transaction; how many are left."""
+    # Each page is a row without columns, at the first of which `execute` would stop.
+    connection.executescript(f"PRAGMA incremental_vacuum({limit})")
     return int(connection.execute("PRAGMA freelist_count").fetchone()[0])
 
 

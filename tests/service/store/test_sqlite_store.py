@@ -158,7 +158,6 @@ def test_a_write_is_durable_and_the_file_can_shrink(open_store: Open, tmp_path: 
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)
     connection.close()
-    assert store.maintain() == "checked and compacted"
 
 
 def test_a_full_volume_refuses_writes_and_keeps_what_is_there(open_store: Open) -> None:

@@ -4,6 +4,8 @@ from typing import Any
 
 import httpx
 
+from tests.service.waiting import until_so
+
 
 async def add(client: httpx.AsyncClient, content: str, **given: object) -> dict[str, Any]:
     added: dict[str, Any] = await call(client, "POST", "/v1/memories", {"content": content, **given}, status=201)
@@ -20,3 +22,15 @@ async def call(
 
 async def listed(client: httpx.AsyncClient, **query: Any) -> list[str]:
     return [memory["content"] for memory in (await call(client, "GET", "/v1/memories", **query))["results"]]
+
+
+async def ended(client: httpx.AsyncClient, job_id: str) -> dict[str, Any]:
+    """The job, once nothing more is done about it."""
+    job: dict[str, Any] = {}
+
+    async def over() -> bool:
+        job.update(await call(client, "GET", f"/v1/jobs/{job_id}"))
+        return job["state"] in ("succeeded", "dead", "cancelled")
+
+    await until_so(over)
+    return job

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import httpx
+import pytest
+
+from memorybank_service.store import StoreError
+from memorybank_service.tenant import Tenant
+from tests.service.http.v1.calls import call, ended
+
+
+async def test_maintenance_tells_its_outcome_in_a_sentence(client: httpx.AsyncClient) -> None:
+    begun = await call(client, "POST", "/v1/maintenance", status=202)
+    assert begun["kind"] == "maintenance"
+    job = await ended(client, begun["id"])
+    assert job["state"] == "succeeded"
+    assert job["result"] == {"outcome": "checked, nothing to give back, 0 kept answers and 0 ended jobs removed"}
+
+
+async def test_a_damaged_store_is_told_and_not_tried_again(
+    client: httpx.AsyncClient, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged() -> None:
+        raise StoreError("the integrity check found: wrong # of entries in index memory_created")
+
+    monkeypatch.setattr(tenant.bank.footing.store.upkeep, "check", damaged)
+    job = await ended(client, (await call(client, "POST", "/v1/maintenance", status=202))["id"])
+    assert (job["state"], job["attempts"]) == ("dead", 1)
+    assert job["error"] == "the integrity check found: wrong # of entries in index memory_created"
+
+
+async def test_the_schedule_and_the_route_do_the_same_work(
+    client: httpx.AsyncClient, tenant: Tenant, tmp_path: Path
+) -> None:
+    copy = tmp_path / "default" / "memory.schema-1.db"
+    copy.write_bytes(b"an older store")
+    outcome = await tenant.bank.maintain()
+    assert outcome.endswith("0 ended jobs removed, 1 copy from before a migration removed")
+    assert not copy.exists()
+    job = await ended(client, (await call(client, "POST", "/v1/maintenance", status=202))["id"])
+    assert outcome == job["result"]["outcome"] + ", 1 copy from before a migration removed"
+
+
+async def test_everything_is_embedded_anew_on_demand(client: httpx.AsyncClient) -> None:
+    await call(client, "POST", "/v1/memories", {"content": "Ada lives in Lisbon."}, status=201)
+    job = await ended(client, (await call(client, "POST", "/v1/reembed", status=202))["id"])
+    assert job["result"]["embedded"] == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/maintenance", "/v1/reembed"])
+async def test_only_an_administrator_may(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.post(path, headers={"Authorization": "Bearer other"})).status_code == 401
