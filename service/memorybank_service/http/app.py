@@ -4,14 +4,16 @@ import asyncio
 import time
 
 from fastapi import FastAPI
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from memorybank_service import __version__
-from memorybank_service.http import legacy, openapi, probes, problems, v1
+from memorybank_service.http import completions, legacy, mem0, openapi, probes, problems, v1
 from memorybank_service.http.access import KeyRing
 from memorybank_service.http.audit import Audited
 from memorybank_service.http.auth import Gate
 from memorybank_service.http.body_limit import BodyLimit
+from memorybank_service.http.mcp import McpEndpoint
 from memorybank_service.http.measuring import Measuring
 from memorybank_service.http.paths import Segments
 from memorybank_service.http.rate_limit import RateLimiter
@@ -20,7 +22,12 @@ from memorybank_service.metrics import Metrics
 from memorybank_service.tenant import Tenant
 from memorybank_service.tracing import Tracing
 
-LARGER_BODIES = {"/v1/memories/batch": 8 << 20}
+LARGER_BODIES = {
+    "/v1/memories/batch": 8 << 20,
+    "/v3/memories/add": 2 << 20,
+    "/v1/batch": 8 << 20,
+    "/v1/chat/completions": 2 << 20,
+}
 """In bytes, by path; everywhere else a body holds one memory."""
 
 
@@ -33,7 +40,10 @@ def create_app(tenant: Tenant, keys: KeyRing, metrics: Metrics, tracing: Tracing
     app.state.batches = asyncio.Semaphore(2)
     app.include_router(probes.router)
     app.include_router(legacy.router)
+    app.include_router(mem0.router)  # before what it shares paths with
     app.include_router(v1.router)
+    app.include_router(completions.router)
+    app.router.routes.append(Route("/mcp", McpEndpoint(tenant, app.state.gate)))
     problems.register(app)
     openapi.describe(app)
     # Around everything, so that a refused body and a failure are counted too.

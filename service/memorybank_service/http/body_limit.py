@@ -21,7 +21,7 @@ class BodyLimit:
         limit = self._larger.get(scope["path"], LARGEST_BODY)
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > limit:
-            response = problem_response(scope["path"], _too_large(limit))
+            response = problem_response(scope["raw_path"].decode("latin-1"), _too_large(limit))
             response.headers["Connection"] = "close"  # the rest of the body is not read
             await response(scope, receive, send)
             return

@@ -25,6 +25,8 @@ _TAGS = [
     {"name": "users", "description": "Whose memories there are."},
     {"name": "data", "description": "Keeping, moving and removing what the tenant has."},
     {"name": "jobs", "description": "Work in the background."},
+    {"name": "mem0", "description": "mem0's hosted API, as its official client calls it."},
+    {"name": "OpenAI", "description": "Chats with a memory, as OpenAI's clients have them."},
     {"name": "MemoryBank", "description": "The API that MemoryBank clients already speak."},
     {"name": "probes", "description": "Whether it lives and is ready; open to everyone."},
 ]
@@ -64,7 +66,10 @@ def _description(app: FastAPI) -> dict[str, Any]:
                 operation["security"] = [{"key": []}]
                 for status in _OF_EVERY_ROUTE:
                     operation["responses"].setdefault(str(status), {})
-            _describe_problems(path, operation)
+            if "OpenAI" in operation.get("tags", ()):  # its errors have a form of their own, and no 422
+                del operation["responses"]["422"]
+            else:
+                _describe_problems(path, operation)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas |= {"Filter": filter_schema(), "Problem": _problem()}

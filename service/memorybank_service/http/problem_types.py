@@ -24,6 +24,24 @@ class ProblemType:
 PROBLEM_TYPES = (
     ProblemType("malformed-request", 400, "The body is not valid JSON.", "The body is not valid JSON."),
     ProblemType(
+        "no-entity",
+        400,
+        "On mem0's paths: it is not said whose memories are meant.",
+        "Filters must name whose memories are meant, by one of user_id, agent_id, app_id, run_id.",
+    ),
+    ProblemType(
+        "invalid-filter",
+        400,
+        "On mem0's paths: the filters cannot be read.",
+        "Filters.user_id takes eq, in, ne, not 'is'.",
+    ),
+    ProblemType(
+        "immutable",
+        400,
+        "On mem0's paths: the memory was stored as immutable.",
+        "The memory 'm1' was stored as immutable.",
+    ),
+    ProblemType(
         "unauthorized",
         401,
         "The key is missing, unknown or expired.",
@@ -73,6 +91,12 @@ PROBLEM_TYPES = (
         "The key 'default' has used up its rate; try again in 1 s.",
     ),
     ProblemType("internal", 500, "A fault of the service.", "The service failed; its log says how."),
+    ProblemType(
+        "not-offered",
+        501,
+        "On mem0's paths: a tenant does not have it.",
+        "There are no webhooks.",
+    ),
     ProblemType(
         "not-ready",
         503,

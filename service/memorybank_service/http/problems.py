@@ -33,6 +33,7 @@ LEGACY_PATHS = frozenset(
         "/health",
     }
 )
+MEM0_PATHS = ("/v1/ping", "/v1/batch", "/v1/entities", "/v2/", "/v3/", "/api/v1/")
 _SHOWN = 80  # characters of a refused value
 _MOST_ERRORS = 20
 _UNNAMED = frozenset({"body", "query", "path"})  # where a field was given goes without saying
@@ -41,8 +42,12 @@ _NAMES = {404: "not-found", 405: "method-not-allowed", 400: "malformed-request"}
 
 
 def speaks_plain_json(path: str) -> bool:
-    """Whether the clients of this path parse errors only if they come as application/json."""
-    return path in LEGACY_PATHS
+    """Whether the clients of this path parse errors only if they come as application/json.
+
+    mem0's client does so, and is known by its paths, or by the slash at the end of those that are ours too.
+    """
+    is_mem0s = path.startswith(MEM0_PATHS) or (path.startswith("/v1/memories/") and path.endswith("/"))
+    return path in LEGACY_PATHS or is_mem0s
 
 
 class Problem(HTTPException):
@@ -96,38 +101,44 @@ def register(app: FastAPI) -> None:
         if not isinstance(error, Problem):
             name = _NAMES.get(error.status_code, "refused")
             error = Problem(error.status_code, name, _sentence(request, error), headers=error.headers)
-        return problem_response(request.url.path, error)
+        return problem_response(_as_sent(request), error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return problem_response(request.url.path, _invalid(error.errors()))
+        return problem_response(_as_sent(request), _invalid(error.errors()))
 
     @app.exception_handler(NotReadyError)
     async def not_ready(request: Request, error: NotReadyError) -> Response:
         detail = "The memories are not open yet; try again in a moment."
-        return problem_response(request.url.path, Problem(503, "not-ready", detail, headers={"Retry-After": "1"}))
+        return problem_response(_as_sent(request), Problem(503, "not-ready", detail, headers={"Retry-After": "1"}))
 
     @app.exception_handler(ConflictError)
     async def conflicting(request: Request, error: ConflictError) -> Response:
-        return problem_response(request.url.path, Problem(409, "conflict", _capital(str(error))))
+        return problem_response(_as_sent(request), Problem(409, "conflict", _capital(str(error))))
 
     @app.exception_handler(FilterError)
     async def unanswerable(request: Request, error: FilterError) -> Response:
         described = {"field": "filters", "message": str(error)}
-        return problem_response(request.url.path, Problem(422, "invalid-request", _capital(str(error)), [described]))
+        return problem_response(_as_sent(request), Problem(422, "invalid-request", _capital(str(error)), [described]))
 
     @app.exception_handler(StoreFullError)
     async def full(request: Request, error: StoreFullError) -> Response:
-        return problem_response(request.url.path, Problem(507, "volume-full", _capital(str(error))))
+        return problem_response(_as_sent(request), Problem(507, "volume-full", _capital(str(error))))
 
     @app.exception_handler(StoreError)
     async def store_failed(request: Request, error: StoreError) -> Response:
         log.error("a request failed in the store", extra={"path": request.url.path, "error": str(error)})
-        return problem_response(request.url.path, Problem(503, "store-failed", _capital(str(error))))
+        return problem_response(_as_sent(request), Problem(503, "store-failed", _capital(str(error))))
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:
-        return problem_response(request.url.path, Problem(500, "internal", "The service failed; its log says how."))
+        return problem_response(_as_sent(request), Problem(500, "internal", "The service failed; its log says how."))
+
+
+def _as_sent(request: Request) -> str:
+    """With a slash at its end where there was one."""
+    raw: bytes = request.scope["raw_path"]
+    return raw.decode("latin-1")
 
 
 def _sentence(request: Request, error: HTTPException) -> str:

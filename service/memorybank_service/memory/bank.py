@@ -2,6 +2,7 @@
 
 memories    adding, reading, changing, deleting
 recall      searching and listing
+entities    who there are memories of
 decay       the forgetting
 jobs        work that outlives a restart
 embeddings  vectors that come later than the words
@@ -16,6 +17,7 @@ from memorybank_service.clock import Clock
 from memorybank_service.embedding import Embedder
 from memorybank_service.memory.decay import Decay
 from memorybank_service.memory.embedding_queue import EmbeddingQueue
+from memorybank_service.memory.entities import Entities
 from memorybank_service.memory.footing import Footing, ignore_timing
 from memorybank_service.memory.jobs import Jobs
 from memorybank_service.memory.keeping import Keeping
@@ -44,6 +46,7 @@ class MemoryBank:
         self.jobs = Jobs(self.footing)
         self.memories = Keeping(self.footing, self.jobs)
         self.recall = Recalling(self.footing)
+        self.entities = Entities(self.footing, self.memories, self.recall)
         self.decay = Decay(self.footing)
         self.embeddings = EmbeddingQueue(self.footing)
         self.reembedding = Reembedding(self.footing, self.jobs, MOVING_DATA)

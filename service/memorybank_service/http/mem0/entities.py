@@ -1,0 +1,110 @@
+"""Who there are memories of, and erasing one of them."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request
+from pydantic import BaseModel
+
+from memorybank_service.clock import rfc3339
+from memorybank_service.http.asked import Bank, tenant_of
+from memorybank_service.http.auth import require
+from memorybank_service.http.mem0.bodies import LAST_PAGE
+from memorybank_service.http.mem0.filters import APP
+from memorybank_service.http.mem0.routing import mem0_router
+from memorybank_service.http.openapi import problems
+from memorybank_service.http.paths import PathId
+from memorybank_service.store import WHOLE_TENANT, Along, Entity, EntityKind, Scope
+from memorybank_service.store.filters import Compare, Filter
+
+_router = mem0_router()
+ROUTERS = [_router]
+_MOST_ON_PAGE = 10_000
+"""All of them, as far as that is reasonable: the client's `reset` reads one page and deletes what is on it."""
+
+
+class EntitiesAnswer(BaseModel):
+    count: int
+    next: str | None
+    previous: str | None
+    results: list[dict[str, Any]]
+    total_users: int
+    total_agents: int
+    total_apps: int
+    total_runs: int
+
+
+class ErasedAnswer(BaseModel):
+    message: str
+    deleted: int
+
+
+@_router.get(
+    "/v1/entities/", operation_id="mem0_entities", dependencies=[Depends(require("read"))], responses=problems(422)
+)
+async def list_entities(
+    request: Request,
+    bank: Bank,
+    page: Annotated[int, Query(ge=1, le=LAST_PAGE)] = 1,
+    page_size: Annotated[int, Query(ge=1, le=_MOST_ON_PAGE)] = _MOST_ON_PAGE,
+) -> EntitiesAnswer:
+    """Users first, then agents, apps and runs."""
+    counts = await bank.entities.counted()
+    total = sum(counts.values())
+    found = await bank.entities.listed(page_size, (page - 1) * page_size)
+    owner = tenant_of(request).settings.tenant_id
+
+    def of_page(other: int) -> str:
+        return str(request.url.replace(path="/v1/entities/").include_query_params(page=other, page_size=page_size))
+
+    return EntitiesAnswer(
+        count=total,
+        next=of_page(page + 1) if page * page_size < total else None,
+        previous=of_page(page - 1) if page > 1 else None,
+        results=[_entity_json(entity, owner) for entity in found],
+        total_users=counts["user"],
+        total_agents=counts["agent"],
+        total_apps=counts["app"],
+        total_runs=counts["run"],
+    )
+
+
+@_router.delete(
+    "/v2/entities/{entity_type}/{name}/",
+    operation_id="mem0_delete_entity",
+    dependencies=[Depends(require("admin"))],
+    responses=problems(422),
+)
+async def delete_entity(entity_type: EntityKind, name: PathId, request: Request, bank: Bank) -> ErasedAnswer:
+    """With every memory of it.
+
+    One that is gone already is no error: the client's `reset` deletes a user, and then the runs of that user.
+    """
+    scope, wanted = _everything_of(entity_type, name)
+    deleted = await bank.entities.delete_all(scope, wanted, Along(actor=request.state.key.name))
+    return ErasedAnswer(message="Entity deleted successfully!", deleted=deleted)
+
+
+def _everything_of(kind: EntityKind, name: str) -> tuple[Scope, Filter | None]:
+    """To the letter: a name of `*` is one that is called so."""
+    match kind:
+        case "user":
+            return Scope(name), None
+        case "agent":
+            return Scope(None, agent_id=name), None
+        case "run":
+            return Scope(None, run_id=name), None
+        case "app":
+            return WHOLE_TENANT, Compare(APP, "eq", name)
+
+
+def _entity_json(entity: Entity, owner: str) -> dict[str, Any]:
+    return {
+        "id": f"{entity.kind}:{entity.name}",
+        "name": entity.name,
+        "type": entity.kind,
+        "owner": owner,
+        "total_memories": entity.memories,
+        "metadata": None,
+        "created_at": rfc3339(entity.first_at),
+        "updated_at": rfc3339(entity.last_at),
+    }

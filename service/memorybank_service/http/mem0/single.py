@@ -1,0 +1,113 @@
+"""One memory by its id."""
+
+from typing import Any
+
+from fastapi import Depends, Query, Request
+from starlette.responses import Response
+
+from memorybank_service.http.asked import Bank
+from memorybank_service.http.auth import require
+from memorybank_service.http.json_answers import array, single
+from memorybank_service.http.mem0.bodies import UpdateBody
+from memorybank_service.http.mem0.routing import mem0_router, slashed_router
+from memorybank_service.http.mem0.shape import IMMUTABLE, history_json, mem0_json
+from memorybank_service.http.openapi import problems
+from memorybank_service.http.paths import PathId
+from memorybank_service.http.problems import Problem, not_found
+from memorybank_service.memory.bank import MemoryBank
+from memorybank_service.memory.keeping import Kept
+from memorybank_service.store import Along, Amendment
+
+_ours_too, _router = slashed_router(), mem0_router()
+ROUTERS = [_ours_too, _router]
+_READ, _WRITE = [Depends(require("read"))], [Depends(require("write"))]
+
+
+@_ours_too.get(
+    "/v1/memories/{memory_id}/",
+    operation_id="mem0_get",
+    dependencies=_READ,
+    response_model=dict[str, Any],
+    responses=problems(404, 422),
+)
+async def get_memory(memory_id: PathId, bank: Bank) -> Response:
+    """In whichever state it is."""
+    kept = existing(memory_id, await bank.memories.get(memory_id))
+    return single(mem0_json(kept.memory, kept.state))
+
+
+@_router.put(
+    "/v1/memories/{memory_id}/",
+    operation_id="mem0_update",
+    dependencies=_WRITE,
+    response_model=dict[str, Any],
+    responses=problems(400, 404, 413, 415, 422, 507),
+)
+async def update(memory_id: PathId, body: UpdateBody, request: Request, bank: Bank) -> Response:
+    """Changes what is given; the old words stay in the history."""
+    amendment = amendment_of(body, existing(memory_id, await bank.memories.get(memory_id)))
+    kept = existing(memory_id, await bank.memories.amend(memory_id, amendment, Along(actor=request.state.key.name)))
+    return single(mem0_json(kept.memory, kept.state))
+
+
+@_ours_too.delete(
+    "/v1/memories/{memory_id}/",
+    operation_id="mem0_delete",
+    dependencies=_WRITE,
+    response_model=dict[str, Any],
+    responses=problems(404, 422),
+)
+async def delete(
+    memory_id: PathId,
+    request: Request,
+    bank: Bank,
+    delete_linked: bool = Query(False, description="Also the memories whose place it took."),
+) -> Response:
+    """For good, with the facts that were drawn from it alone."""
+    linked = await bank.entities.older_than(memory_id) if delete_linked else []
+    if not await delete_one(bank, request, memory_id):
+        raise not_found("memory", memory_id)
+    message: dict[str, Any] = {"message": "Memory deleted successfully!"}
+    if delete_linked:
+        message["cascade_count"] = await bank.memories.delete(linked, Along(actor=request.state.key.name))
+    return single(message)
+
+
+@_ours_too.get(
+    "/v1/memories/{memory_id}/history/",
+    operation_id="mem0_history",
+    dependencies=_READ,
+    response_model=list[dict[str, Any]],
+    responses=problems(404, 422),
+)
+async def history(memory_id: PathId, bank: Bank) -> Response:
+    """What happened to it, oldest first; also once it is deleted."""
+    events, kept = await bank.memories.history(memory_id), await bank.memories.get(memory_id)
+    if events is None:
+        raise not_found("memory", memory_id)
+    memory = None if kept is None else kept.memory
+    return array([history_json(event, memory) for event in events])
+
+
+def existing(memory_id: str, kept: Kept | None) -> Kept:
+    """Raises Problem 404."""
+    if kept is None:
+        raise not_found("memory", memory_id)
+    return kept
+
+
+def amendment_of(body: UpdateBody, kept: Kept) -> Amendment:
+    """Raises Problem 400 where the memory must stay as it is."""
+    if kept.memory.metadata.get(IMMUTABLE) is True:
+        raise Problem(400, "immutable", f"The memory {kept.memory.id!r} was stored as immutable.")
+    return Amendment(
+        content=body.text,
+        metadata=body.metadata_of(kept.memory.metadata),
+        created_at=body.timestamp,
+        expires_at=body.expiration_date,  # type: ignore[arg-type]  # seconds, once it is read
+        never_expires="expiration_date" in body.model_fields_set and body.expiration_date is None,
+    )
+
+
+async def delete_one(bank: MemoryBank, request: Request, memory_id: str) -> bool:
+    return bool(await bank.memories.delete([memory_id], Along(actor=request.state.key.name)))
