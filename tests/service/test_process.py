@@ -17,6 +17,7 @@ import pytest
 
 from memorybank_service.store.index_seal import seal_of
 from tests.service.running import KEY, environment, running
+from tests.service.store.indexing import pending
 from tests.service.waiting import until
 
 pytestmark = pytest.mark.process
@@ -182,7 +183,7 @@ def test_a_directory_that_cannot_be_used_ends_the_start_with_a_sentence(tmp_path
         assert service.says("cannot be written: Not a directory")
 
 
-def test_an_index_that_a_kill_left_open_is_rebuilt_and_nothing_is_missed(tmp_path: Path) -> None:
+def test_an_index_that_a_kill_left_open_is_made_good_and_nothing_is_missed(tmp_path: Path) -> None:
     with running(tmp_path) as service:
         client = service.ready()
         ids = [store(client, f"note {number}") for number in range(300)]
@@ -191,8 +192,7 @@ def test_an_index_that_a_kill_left_open_is_rebuilt_and_nothing_is_missed(tmp_pat
     with running(tmp_path) as service:
         client = service.ready()
         ids += [store(client, f"more {number}") for number in range(300)]  # enough for it to be opened again
-        until(lambda: service.says("rebuilding it from the memories"))
-        until(lambda: service.says("the vector index is up to date"))
+        until(lambda: pending(tmp_path / "data/default") == 0)
         assert client.get("/memory_stats").json()["total_memories"] == len(ids)
         assert service.end() == 0
     with closing(sqlite3.connect(tmp_path / "data/default/memory.db")) as connection:

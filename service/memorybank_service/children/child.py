@@ -55,11 +55,11 @@ class Child:
         handler that may take long keeps a limit of its own below that. Arguments that cannot be sent raise what
         pickle raises, and ValueError if they are too large.
         """
-        deadline = time.monotonic() + timeout
-        number = next(self._numbers)
-        message = encode((number, method, arguments))
-        run, answer = self._begin(number, deadline)
-        return run.finish(number, answer, message, timeout, deadline)
+        return self._call(method, arguments, timeout, lives_on=False)
+
+    def ask(self, method: str, *arguments: Any, timeout: float) -> Any:
+        """As `call`, but a child that does not answer in time lives on, and its answer goes nowhere."""
+        return self._call(method, arguments, timeout, lives_on=True)
 
     @property
     def running(self) -> bool:
@@ -82,6 +82,23 @@ class Child:
         with self._lock:
             self._closed = True
             self._end()
+
+    def _call(self, method: str, arguments: tuple[Any, ...], timeout: float, *, lives_on: bool) -> Any:
+        deadline = time.monotonic() + timeout
+        number = next(self._numbers)
+        message = encode((number, method, arguments))
+        run, answer = self._begin(number, deadline)
+        whole = True
+        try:
+            whole = run.send(message, deadline)
+            return answer.result(max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            failure = ChildTimeoutError(f"{self._module} did not answer within {timeout:g} s")
+            if not (whole and lives_on):  # one that was sent a part of a call understands no other
+                run.kill(failure)
+            raise failure from None
+        finally:
+            run.forget(number)
 
     def _begin(self, number: int, deadline: float) -> tuple[RunningChild, "Future[Any]"]:
         if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):

@@ -18,7 +18,7 @@ from concurrent.futures import Future, InvalidStateError
 from multiprocessing.connection import Connection
 from typing import Any
 
-from memorybank_service.children import ChildEndedError, ChildError, ChildTimeoutError, HandlerError
+from memorybank_service.children import ChildEndedError, ChildError, HandlerError
 from memorybank_service.children.messages import LARGEST_MESSAGE, decode
 
 LEAVE_SECONDS = 5.0
@@ -78,19 +78,25 @@ class RunningChild:
             answer = self._calls[number] = Future()
             return answer
 
-    def finish(self, number: int, answer: "Future[Any]", message: bytes, timeout: float, deadline: float) -> Any:
-        """Sends a call that was begun and waits for its answer. Raises ChildError."""
+    def send(self, message: bytes, deadline: float) -> bool:
+        """False if the deadline came when only a part had gone. Raises TimeoutError if others were still sending.
+
+        Where the child is gone it says nothing: its reader tells whoever waits for the answer.
+        """
+        if not self._sending.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise TimeoutError
         try:
-            self._send(message, deadline)
-            return answer.result(max(0.0, deadline - time.monotonic()))
-        except TimeoutError:
-            failure = ChildTimeoutError(f"{self._module} did not answer within {timeout:g} s and was killed")
-            self.kill(failure)
-            raise failure from None
+            if self._calls_out < 0:
+                return True
+            return _write(self._calls_out, struct.pack("!i", len(message)) + message, deadline)
         finally:
-            with self._lock:
-                self._calls.pop(number, None)
-                self._used = time.monotonic()
+            self._sending.release()
+
+    def forget(self, number: int) -> None:
+        """Nobody waits for the answer any more."""
+        with self._lock:
+            self._calls.pop(number, None)
+            self._used = time.monotonic()
 
     def kill(self, failure: ChildError) -> None:
         """Ends it at once; `failure` is what the calls under way are told."""
@@ -110,27 +116,6 @@ class RunningChild:
         """Until nothing is left of it; False if that took longer."""
         self._reader.join(timeout)
         return not self._reader.is_alive()
-
-    def _send(self, message: bytes, deadline: float) -> None:
-        """Raises TimeoutError; says nothing where the child is gone: its reader knows more."""
-        if not self._sending.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise TimeoutError
-        try:
-            if self._calls_out < 0:
-                return
-            rest = memoryview(struct.pack("!i", len(message)) + message)
-            ready = select.poll()
-            ready.register(self._calls_out, select.POLLOUT)
-            while rest:
-                try:
-                    rest = rest[os.write(self._calls_out, rest) :]
-                except BlockingIOError:
-                    if not ready.poll(max(0.0, deadline - time.monotonic()) * 1000):
-                        raise TimeoutError from None
-        except BrokenPipeError:
-            return
-        finally:
-            self._sending.release()
 
     def _close_calls(self) -> None:
         if not self._sending.acquire(timeout=LEAVE_SECONDS):
@@ -201,6 +186,22 @@ class RunningChild:
                 answer.set_exception(failure)
         self._close_calls()
         self._answers.close()
+
+
+def _write(pipe: int, frame: bytes, deadline: float) -> bool:
+    """False if the deadline came before all was written; a pipe that nobody reads any more takes everything."""
+    rest = memoryview(frame)
+    ready = select.poll()
+    ready.register(pipe, select.POLLOUT)
+    while rest:
+        try:
+            rest = rest[os.write(pipe, rest) :]
+        except BlockingIOError:
+            if not ready.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                return False
+        except BrokenPipeError:
+            break
+    return True
 
 
 def _ending(status: int) -> str:

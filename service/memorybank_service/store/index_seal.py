@@ -1,8 +1,8 @@
-"""Whether the vector index on disk is what its last orderly close left behind.
+"""Whether the vector index on disk is what it was left as when it last had nothing to write.
 
 Chroma notices only some damage: a lost segment passes for an empty one, and an overwritten one ends the whole process
 with a segmentation fault. So an index is only opened when it carries the seal that the truth has on record (every
-file with its size and time), the seal is broken before it is opened, and without one it is built anew.
+file with its size and time), the seal is broken before it is opened or written, and without one it is built anew.
 """
 
 import hashlib

@@ -1,21 +1,18 @@
-"""The truth as the vector index sees it: what is pending, and the seal of its last close."""
+"""The truth as the vector index sees it."""
 
 from collections.abc import Sequence
 
-from memorybank_service.store import notes
-from memorybank_service.store.chroma_index import PendingEntry
+from memorybank_service.store import notes, spaces
+from memorybank_service.store.pending import PendingEntry
 from memorybank_service.store.readers import Readers
-from memorybank_service.store.rosters import decode
 from memorybank_service.store.told import telling
 from memorybank_service.store.writer import Transaction, Writer
 
-SEAL = "index_seal"
-REMOVED = "index_removed"
-"""How many entries were removed since it was built: each leaves a hole that searches have to step around."""
-_PENDING = """
-SELECT p.seq, m.owner, v.vector FROM index_pending p
-LEFT JOIN vector v ON v.seq = p.seq LEFT JOIN memory m ON m.seq = p.seq ORDER BY p.seq LIMIT ?
-"""
+SEAL, _WRITTEN = "index_seal", "index_written"
+_PENDING = "SELECT p.seq, v.vector FROM index_pending p LEFT JOIN vector v USING (seq) ORDER BY p.seq LIMIT ?"
+# The vector as it was read: one that was replaced or removed since stays pending.
+_SETTLE = "DELETE FROM index_pending WHERE seq = ?1 AND ?2 IS (SELECT vector FROM vector WHERE seq = ?1)"
+_ENTRY_BYTES = 400  # of an entry, beside its vector: links, numbers, the log of what was written last
 
 
 @telling
@@ -23,28 +20,31 @@ class TruthAsSource:
     def __init__(self, readers: Readers, writer: Writer) -> None:
         self._readers, self._writer = readers, writer
 
-    def pending_seqs(self, limit: int) -> list[int]:
-        rows = self._readers.get().execute("SELECT seq FROM index_pending LIMIT ?", (limit,))
-        return [row[0] for row in rows]
+    def space(self) -> str:
+        space = spaces.recorded(self._readers.get())
+        return f"{space.name} ({space.dimension})"
+
+    def memories_of(self, owner: int) -> int:
+        return self._number("SELECT ifnull(max(memories), 0) FROM owner WHERE owner = ?", owner)
+
+    def pending(self, limit: int) -> int:
+        return self._number("SELECT count(*) FROM (SELECT 1 FROM index_pending LIMIT ?)", limit)
 
     def pending_entries(self, limit: int) -> list[PendingEntry]:
-        rows = self._readers.get().execute(_PENDING, (limit,)).fetchall()
-        return [
-            PendingEntry(seq, owner or 0, None if blob is None else decode(blob, len(blob) // 2))
-            for seq, owner, blob in rows
-        ]
+        return [PendingEntry(seq, blob) for seq, blob in self._readers.get().execute(_PENDING, (limit,))]
 
-    def settle(self, written: Sequence[int], removed: Sequence[int]) -> None:
+    def pending_bytes(self) -> int:
+        dimension = spaces.recorded(self._readers.get()).dimension
+        return self._number("SELECT count(*) FROM index_pending") * (4 * dimension + _ENTRY_BYTES)
+
+    def settle(self, entries: Sequence[PendingEntry]) -> None:
+        written = sum(entry.vector is not None for entry in entries)
+
         def write(transaction: Transaction) -> None:
-            # One that was deleted after it was read stays pending: it has to leave the index again.
-            transaction.connection.executemany(
-                "DELETE FROM index_pending WHERE seq = ?1 AND EXISTS (SELECT 1 FROM vector WHERE seq = ?1)",
-                [(seq,) for seq in written],
-            )
-            transaction.connection.executemany("DELETE FROM index_pending WHERE seq = ?", [(seq,) for seq in removed])
-            if removed:
-                before = int(notes.read(transaction.connection, REMOVED) or 0)
-                notes.write(transaction.connection, {REMOVED: str(before + len(removed))})
+            connection = transaction.connection
+            connection.executemany(_SETTLE, [(entry.seq, entry.vector) for entry in entries])
+            total = int(notes.read(connection, _WRITTEN) or 0) + written
+            notes.write(connection, {_WRITTEN: str(total)})
 
         self._writer.submit(write, "small").result()
 
@@ -52,13 +52,21 @@ class TruthAsSource:
         def write(transaction: Transaction) -> None:
             transaction.connection.execute("DELETE FROM index_pending")
             transaction.connection.execute("INSERT INTO index_pending SELECT seq FROM vector")
-            notes.write(transaction.connection, {REMOVED: "0"})
+            notes.write(transaction.connection, {_WRITTEN: "0"})
 
         self._writer.submit(write, "small").result()
 
+    def written(self) -> int:
+        return int(notes.read(self._readers.get(), _WRITTEN) or 0)
+
+    def vectors(self) -> int:
+        return self._number("SELECT count(*) FROM vector")
+
     def seal(self) -> str:
-        row = self._readers.get().execute("SELECT value FROM note WHERE name = ?", (SEAL,)).fetchone()
-        return "" if row is None else str(row[0])
+        return notes.read(self._readers.get(), SEAL) or ""
 
     def record_seal(self, seal: str) -> None:
         self._writer.submit(lambda transaction: notes.write(transaction.connection, {SEAL: seal}), "small").result()
+
+    def _number(self, query: str, *parameters: int) -> int:
+        return int(self._readers.get().execute(query, parameters).fetchone()[0])

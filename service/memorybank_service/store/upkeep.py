@@ -10,9 +10,8 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from memorybank_service.store import BrokenOffError, Purged, StoreError, jobs, notes, replies
+from memorybank_service.store import BrokenOffError, Purged, StoreError, jobs, replies
 from memorybank_service.store.chroma_index import ChromaIndex
-from memorybank_service.store.index_source import REMOVED
 from memorybank_service.store.readers import Readers
 from memorybank_service.store.schema import connect, copies_before_migration
 from memorybank_service.store.scrub import scrub
@@ -25,7 +24,6 @@ _SLICE_PAGES = 250
 _SCRUBBED_PAGES = 8192
 _ANALYSED_ROWS = 400
 _LOOK_UP_STEPS = 100_000  # of SQLite's machine: some milliseconds
-_REBUILD_REMOVED, _REBUILD_SHARE = 1_000, 0.2
 
 
 @telling
@@ -113,16 +111,8 @@ class SqliteUpkeep:
             first += _SCRUBBED_PAGES
 
     def rebuild_index(self) -> bool:
-        """Whether so much was deleted that it is worth it."""
-        connection = self._readers.get()
-        removed = int(notes.read(connection, REMOVED) or 0)
-        if removed < _REBUILD_REMOVED:
-            return False
-        count = connection.execute("SELECT count(*) FROM memory").fetchone()[0]
-        if removed < _REBUILD_SHARE * count:
-            return False
-        self._index.rebuild()
-        return True
+        """Whether so much was deleted or replaced that it is worth it."""
+        return self._index.renew_if_worn()
 
     def _scrub(self, first: int, connection: sqlite3.Connection) -> str:
         if not fold_log(connection):

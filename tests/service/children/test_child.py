@@ -102,6 +102,29 @@ def test_a_child_that_does_not_answer_in_time_is_killed(start: Start) -> None:
     assert gone(pid)
 
 
+def test_a_child_that_was_only_asked_lives_on_when_it_takes_too_long(start: Start) -> None:
+    child = start(threads=2)
+    child.call("echo", timeout=SOON)
+    pid = child.pid
+    with pytest.raises(ChildTimeoutError, match=r"within 0\.1 s"):
+        child.ask("stall", 0.3, timeout=0.1)
+    assert child.ask("echo", 1, timeout=SOON) == (1,)
+    until(lambda: bool(child.call("stalled", timeout=SOON) == 1))
+    assert child.pid == pid
+
+
+def test_a_child_that_was_told_only_a_part_of_what_it_was_asked_does_not_live_on(start: Start) -> None:
+    child = start()
+    child.call("echo", timeout=SOON)
+    pid = child.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(ChildTimeoutError):
+        child.ask("echo", bytes(1 << 20), timeout=0.1)
+    assert child.call("echo", 1, timeout=SOON) == (1,)
+    assert child.pid != pid
+
+
 def test_a_child_that_does_not_even_read_is_no_obstacle_to_the_timeout(start: Start) -> None:
     child = start()
     child.call("echo", timeout=SOON)
