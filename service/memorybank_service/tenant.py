@@ -9,8 +9,10 @@ from memorybank_service.clock import Clock, system_clock
 from memorybank_service.embedding import Embedder
 from memorybank_service.embedding.choice import open_embedder
 from memorybank_service.embedding.model_files import ModelFiles
-from memorybank_service.llm.budget import TokenBudget
+from memorybank_service.llm import LanguageModel
+from memorybank_service.llm.budget import BudgetedModel, TokenBudget
 from memorybank_service.llm.endpoint import language_model
+from memorybank_service.llm.litellm_model import LitellmModel
 from memorybank_service.llm.process import ProviderProcess
 from memorybank_service.llm.relay import Relay
 from memorybank_service.memory.bank import MemoryBank
@@ -76,6 +78,15 @@ class Tenant:
             raise NotReadyError
         return Relay(language_model(self.settings).require(), self.providers, self._budget)
 
+    def language_model(self, name: str | None = None) -> LanguageModel:
+        """The configured one, or another of its provider; it keeps to the day's budget. Raises NotConfiguredError."""
+        if self._budget is None:
+            raise NotReadyError
+        endpoint = language_model(self.settings).require()
+        if name is not None:
+            endpoint = endpoint.with_model(name)
+        return BudgetedModel(LitellmModel(endpoint, self.providers), self._budget)
+
     async def open(self) -> bool:
         """Waits for the directory and opens it; False if it was stopped before. Raises StoreError.
 
@@ -91,7 +102,9 @@ class Tenant:
         started = time.perf_counter()
         embedder, store = await asyncio.to_thread(self._open_blocking)
         self._budget = await asyncio.to_thread(self._open_budget, store)
-        bank = self._opened = MemoryBank(store, embedder, self.settings.forgetting, self._clock, self._stage)
+        bank = self._opened = MemoryBank(
+            store, embedder, self.settings.forgetting, self._clock, self._stage, self._model_or_none()
+        )
         await bank.open()
         self._scheduler = Scheduler(bank, self.settings, self._metrics.job_ended)
         await self._scheduler.load()
@@ -121,6 +134,9 @@ class Tenant:
         self._metrics.search_stage(name, seconds)
         if self._tracing is not None:
             self._tracing.stage(name, seconds)
+
+    def _model_or_none(self) -> LanguageModel | None:
+        return self.language_model() if language_model(self.settings).configured else None
 
     def _open_budget(self, store: SqliteStore) -> TokenBudget:
         def count(tokens: int) -> None:

@@ -4,6 +4,7 @@ memories    adding, reading, changing, deleting
 recall      searching and listing
 entities    who there are memories of
 decay       the forgetting
+learning    facts that a language model draws from what was said
 jobs        work that outlives a restart
 embeddings  vectors that come later than the words
 reembedding changing the embedding model
@@ -15,12 +16,14 @@ from collections.abc import Callable
 
 from memorybank_service.clock import Clock
 from memorybank_service.embedding import Embedder
+from memorybank_service.llm import LanguageModel
 from memorybank_service.memory.decay import Decay
 from memorybank_service.memory.embedding_queue import EmbeddingQueue
 from memorybank_service.memory.entities import Entities
 from memorybank_service.memory.footing import Footing, ignore_timing
 from memorybank_service.memory.jobs import Jobs
-from memorybank_service.memory.keeping import Keeping
+from memorybank_service.memory.keeping import EXTRACT, Keeping
+from memorybank_service.memory.learning import Learning
 from memorybank_service.memory.maintenance import Maintenance
 from memorybank_service.memory.recalling import Recalling
 from memorybank_service.memory.reembedding import Reembedding
@@ -31,6 +34,8 @@ MOVING_DATA = "data"
 """The lane of jobs that move much data and may take hours."""
 UPKEEP = "upkeep"
 """The lane of backups and maintenance, which do not wait for those."""
+ASKING = "model"
+"""The lane of what a language model is asked in the background, one thing at a time."""
 
 
 class MemoryBank:
@@ -41,7 +46,9 @@ class MemoryBank:
         forgetting: ForgettingSettings,
         clock: Clock,
         timed: Callable[[str, float], None] = ignore_timing,
+        model: LanguageModel | None = None,
     ) -> None:
+        """`model`: where one is configured; it counts its own tokens. Without it, no facts are drawn from words."""
         self.footing = Footing(store, embedder, forgetting, clock, timed)
         self.jobs = Jobs(self.footing)
         self.memories = Keeping(self.footing, self.jobs)
@@ -51,6 +58,9 @@ class MemoryBank:
         self.embeddings = EmbeddingQueue(self.footing)
         self.reembedding = Reembedding(self.footing, self.jobs, MOVING_DATA)
         self.maintenance = Maintenance(self.footing, self.jobs, UPKEEP)
+        self.model = model
+        if model is not None:
+            self.jobs.register(EXTRACT, ASKING, Learning(self.footing, self.recall, model).learn)
         self._closed = False
 
     async def open(self) -> None:

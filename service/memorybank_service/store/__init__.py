@@ -295,6 +295,10 @@ class MemoryStore(Protocol):
         """All of them or none; ConflictError where an id belongs to another memory."""
         ...
 
+    def learn(self, facts: Sequence[NewMemory], now: float, along: Along) -> Future[list[Added]]:
+        """As `add`, without the facts that were deleted meanwhile, or all of whose sources were."""
+        ...
+
     def amend(
         self, memory_id: str, amendment: Amendment, now: float, along: Along = NOTHING_ALONG
     ) -> Future[Memory | None]:

@@ -14,7 +14,7 @@ Value = Scalar | Sequence[Scalar]
 Operator = Literal["eq", "ne", "in", "nin", "gt", "gte", "lt", "lte", "contains", "icontains", "exists"]
 
 METADATA_PREFIX = "metadata."
-TEXT_FIELDS = frozenset({"id", "user_id", "agent_id", "run_id", "session_id", "speaker", "content"})
+TEXT_FIELDS = frozenset({"id", "user_id", "agent_id", "run_id", "session_id", "speaker", "content", "kind"})
 TIME_FIELDS = frozenset({"created_at", "updated_at", "stored_at", "expires_at"})
 """Compared as seconds since 1970."""
 OWN_FIELDS = TEXT_FIELDS | TIME_FIELDS | {"importance", "pinned"}

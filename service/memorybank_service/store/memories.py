@@ -10,7 +10,7 @@ from memorybank_service.store.history import forget_texts, record
 from memorybank_service.store.marks import marks
 from memorybank_service.store.records import Amendment, Memory, NewMemory
 from memorybank_service.store.rosters import encode
-from memorybank_service.store.tombstones import bury
+from memorybank_service.store.tombstones import buried, bury, digest_of
 from memorybank_service.store.touched import Touched
 
 _COLUMNS = [column.name for column in fields(Memory)]
@@ -100,6 +100,14 @@ def insert(connection: sqlite3.Connection, memory: NewMemory, touched: Touched, 
         _supersede(connection, old, memory, owner, touched, actor)
     touched.added.add(owner)
     return seq, True
+
+
+def is_still_wanted(connection: sqlite3.Connection, fact: NewMemory) -> bool:
+    """False where all that it was made of is gone, or somebody deleted the same fact."""
+    owner = owner_of(connection, fact.user_id)
+    if owner is None or digest_of(fact.content) in buried(connection, owner):
+        return False
+    return any(seq_of(connection, source) is not None for source in fact.sources)
 
 
 def amend(

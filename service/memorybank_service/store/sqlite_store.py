@@ -81,13 +81,15 @@ class SqliteStore(SqliteJobs):
         return self.spaces.current.name
 
     def add(self, new: Sequence[NewMemory], along: Along = NOTHING_ALONG) -> Future[list[Added]]:
-        def change(connection: sqlite3.Connection, touched: Touched) -> list[Added]:
-            written = [memories.insert(connection, memory, touched, along.actor) for memory in new]
-            kept_as = memories.fetch(connection, [seq for seq, _ in written])
-            return [Added(kept_as[seq], is_new) for seq, is_new in written]
-
         users = {memory.user_id for memory in new}
-        return self._change(change, new[0].stored_at if new else 0.0, along, users)
+        return self._change(partial(_insert, new, along), new[0].stored_at if new else 0.0, along, users)
+
+    def learn(self, facts: Sequence[NewMemory], now: float, along: Along) -> Future[list[Added]]:
+        def change(connection: sqlite3.Connection, touched: Touched) -> list[Added]:
+            wanted = [fact for fact in facts if memories.is_still_wanted(connection, fact)]
+            return _insert(wanted, along, connection, touched)
+
+        return self._change(change, now, along)
 
     def amend(
         self, memory_id: str, amendment: Amendment, now: float, along: Along = NOTHING_ALONG
@@ -327,6 +329,12 @@ class SqliteStore(SqliteJobs):
         for recall in counted:
             for roster in self._rosters.concerned(recall.owner):
                 roster.recalled(recall.seq, recall.recalls, now)
+
+
+def _insert(new: Sequence[NewMemory], along: Along, connection: sqlite3.Connection, touched: Touched) -> list[Added]:
+    written = [memories.insert(connection, memory, touched, along.actor) for memory in new]
+    kept_as = memories.fetch(connection, [seq for seq, _ in written])
+    return [Added(kept_as[seq], is_new) for seq, is_new in written]
 
 
 def _nobody_asks() -> None:

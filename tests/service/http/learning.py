@@ -1,0 +1,62 @@
+"""What the tests of learning tell the provider, and what they look at."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from memorybank_service.settings import Settings, load_settings
+from memorybank_service.tenant import Tenant
+from tests.service.conftest import KEY
+from tests.service.http.v1.calls import call
+from tests.service.manual_clock import ManualClock
+from tests.service.provider import Provider, Reply, says_json
+from tests.service.waiting import until_so
+
+PROVIDER_KEY = "sk-a-key-that-nobody-may-see"
+
+
+def settings_with(provider: Provider, folder: Path, **variables: str) -> Settings:
+    asked = {"LLM_PROVIDER": "openai", "LLM_MODEL": "m1", "LLM_API_BASE": provider.base_url}
+    own = {"API_KEY": KEY, "CHROMA_DB_PATH": str(folder), "RATE_LIMIT_RPS": "0", "EMBEDDING_PROVIDER": "local"}
+    return load_settings({**os.environ, **own, "OPENAI_API_KEY": PROVIDER_KEY, **asked, **variables})
+
+
+def draws(text: str, replaces: str = "") -> Reply:
+    """One fact, out of the first thing said."""
+    action = "supersede" if replaces else "add"
+    fact = {"action": action, "replaces": replaces, "text": text, "sources": ["m1"]}
+    return says_json({"operations": [{**fact, "importance": 0.7, "category": "person"}]})
+
+
+async def facts(client: httpx.AsyncClient, state: str = "active", user: str = "ada") -> list[dict[str, Any]]:
+    page = await call(client, "GET", "/v1/memories", user_id=user)
+    return [one for one in page["results"] if one["kind"] == "fact" and one["state"] == state]
+
+
+async def job_in(client: httpx.AsyncClient, state: str, kind: str = "extract") -> dict[str, Any]:
+    """The newest job of the kind, once it is in this state."""
+    job: dict[str, Any] = {}
+
+    async def so() -> bool:
+        job.update((await call(client, "GET", "/v1/jobs", kind=kind))["results"][0])
+        return bool(job["state"] == state)
+
+    await until_so(so)
+    return job
+
+
+async def job_over(client: httpx.AsyncClient, tenant: Tenant, clock: ManualClock, attempts: int) -> dict[str, Any]:
+    """The newest job, after it was tried so often: the pauses between are skipped."""
+    job: dict[str, Any] = {}
+
+    async def so() -> bool:
+        job.update((await call(client, "GET", "/v1/jobs", kind="extract"))["results"][0])
+        if job["state"] == "queued" and job["attempts"]:
+            clock.advance(hours=2)
+            tenant.bank.jobs.notice()
+        return job["state"] == "dead" and bool(job["attempts"] == attempts)
+
+    await until_so(so)
+    return job
