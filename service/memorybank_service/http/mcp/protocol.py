@@ -90,7 +90,7 @@ class McpProtocol:
             return _refused("The memories are not open yet; try again in a moment.")
         except StoreError as error:
             log.error("a tool failed in the store", extra={"tool": tool.name, "error": str(error)})
-            return _refused("The memories cannot be used for this at present.")
+            return _refused(f"The memories cannot be used for this: {error}.")
         except Exception as error:  # the package would send its text to the client, which may hold what is stored
             log.error("a tool failed", extra={"tool": tool.name, "error": type(error).__name__}, exc_info=True)
             return _refused("The service failed; its log says how.")

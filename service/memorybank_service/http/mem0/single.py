@@ -14,7 +14,6 @@ from memorybank_service.http.mem0.shape import IMMUTABLE, history_json, mem0_jso
 from memorybank_service.http.openapi import problems
 from memorybank_service.http.paths import PathId
 from memorybank_service.http.problems import Problem, not_found
-from memorybank_service.memory.bank import MemoryBank
 from memorybank_service.memory.keeping import Kept
 from memorybank_service.store import Along, Amendment
 
@@ -65,11 +64,12 @@ async def delete(
 ) -> Response:
     """For good, with the facts that were drawn from it alone."""
     linked = await bank.entities.older_than(memory_id) if delete_linked else []
-    if not await delete_one(bank, request, memory_id):
+    along = Along(actor=request.state.key.name)
+    if not await bank.memories.delete([memory_id], along):
         raise not_found("memory", memory_id)
     message: dict[str, Any] = {"message": "Memory deleted successfully!"}
     if delete_linked:
-        message["cascade_count"] = await bank.memories.delete(linked, Along(actor=request.state.key.name))
+        message["cascade_count"] = await bank.memories.delete(linked, along)
     return single(message)
 
 
@@ -107,7 +107,3 @@ def amendment_of(body: UpdateBody, kept: Kept) -> Amendment:
         expires_at=body.expiration_date,  # type: ignore[arg-type]  # seconds, once it is read
         never_expires="expiration_date" in body.model_fields_set and body.expiration_date is None,
     )
-
-
-async def delete_one(bank: MemoryBank, request: Request, memory_id: str) -> bool:
-    return bool(await bank.memories.delete([memory_id], Along(actor=request.state.key.name)))

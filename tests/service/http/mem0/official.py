@@ -1,5 +1,6 @@
 """mem0's official client, in an environment and a process of its own: its dependencies and ours do not go together."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -70,19 +71,26 @@ def installed() -> Path:
     fingerprint = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()[:16]
     environment = cache_directory(os.environ) / f"mem0-{fingerprint}"
     python = environment / "bin/python"
-    if not (environment / "complete").exists():
-        venv.create(environment, clear=True)
-        index = subprocess.run(
-            [sys.executable, "-m", "pip", "config", "get", "global.index-url"],
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout.strip()
-        uv = str(Path(sys.executable).with_name("uv"))
-        subprocess.run(
-            [uv, "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(LOCK)],
-            env={**os.environ, **({"UV_DEFAULT_INDEX": index} if index else {})},
-            check=True,
-        )
-        (environment / "complete").touch()
+    environment.mkdir(parents=True, exist_ok=True)
+    with environment.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs of the tests at once make it once
+        if not (environment / "complete").exists():
+            _install(environment, python)
     return python
+
+
+def _install(environment: Path, python: Path) -> None:
+    venv.create(environment, clear=True)
+    index = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "get", "global.index-url"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    uv = str(Path(sys.executable).with_name("uv"))
+    subprocess.run(
+        [uv, "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(LOCK)],
+        env={**os.environ, **({"UV_DEFAULT_INDEX": index} if index else {})},
+        check=True,
+    )
+    (environment / "complete").touch()
