@@ -17,7 +17,10 @@ _METHODS = frozenset({"get", "put", "post", "delete", "patch"})
 _SCHEMAS = "#/components/schemas/"
 _TEXT = """The long-term memory of one tenant. Every call carries `Authorization: Bearer KEY`; a key has scopes:
 *read* finds, *write* stores and deletes, *admin* does the rest. An error is a problem of RFC 9457 with a stable `type`.
-Times are RFC 3339. What is answered as stored is on disk, and found by the next search."""
+Times are RFC 3339. What is answered as stored is on disk, and found by the next search.
+
+The service also speaks what others have described: mem0's hosted API as its official client calls it, OpenAI's chat
+completions at `/v1/chat/completions`, and the Model Context Protocol at `/mcp`."""
 _TAGS = [
     {"name": "memories", "description": "Adding, reading, changing and deleting memories."},
     {"name": "recall", "description": "Finding memories by meaning and by words."},
@@ -25,8 +28,6 @@ _TAGS = [
     {"name": "users", "description": "Whose memories there are."},
     {"name": "data", "description": "Keeping, moving and removing what the tenant has."},
     {"name": "jobs", "description": "Work in the background."},
-    {"name": "mem0", "description": "mem0's hosted API, as its official client calls it."},
-    {"name": "OpenAI", "description": "Chats with a memory, as OpenAI's clients have them."},
     {"name": "MemoryBank", "description": "The API that MemoryBank clients already speak."},
     {"name": "probes", "description": "Whether it lives and is ready; open to everyone."},
 ]
@@ -66,10 +67,7 @@ def _description(app: FastAPI) -> dict[str, Any]:
                 operation["security"] = [{"key": []}]
                 for status in _OF_EVERY_ROUTE:
                     operation["responses"].setdefault(str(status), {})
-            if "OpenAI" in operation.get("tags", ()):  # its errors have a form of their own, and no 422
-                del operation["responses"]["422"]
-            else:
-                _describe_problems(path, operation)
+            _describe_problems(path, operation)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas |= {"Filter": filter_schema(), "Problem": _problem()}

@@ -2,13 +2,11 @@
 
 import math
 from collections.abc import Callable, Coroutine
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
 from memorybank_service.http.problems import Problem
@@ -32,22 +30,6 @@ _TYPES = {
     422: "invalid_request_error",
     429: "rate_limit_error",
 }
-
-
-class ErrorDetail(BaseModel):
-    message: str
-    type: str
-    param: str | None
-    code: str | None
-
-
-class OpenAiError(BaseModel):
-    error: ErrorDetail
-
-
-def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """A route's `responses`."""
-    return {status: {"model": OpenAiError, "description": HTTPStatus(status).phrase} for status in statuses}
 
 
 class OpenAiRoute(APIRoute):

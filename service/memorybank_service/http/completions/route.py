@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, StreamingResponse
 from memorybank_service.http.asked import Bank, tenant_of
 from memorybank_service.http.auth import require
 from memorybank_service.http.completions.body import CompletionRequest, with_context
-from memorybank_service.http.completions.errors import OpenAiRoute, described, error_of_stream
+from memorybank_service.http.completions.errors import OpenAiRoute, error_of_stream
 from memorybank_service.http.completions.remembering import Conversation
 from memorybank_service.http.problems import Problem
 from memorybank_service.http.whose import ids_in
@@ -26,7 +26,7 @@ SECONDS = 300.0
 _GONE = 499
 """Nobody is there any more to read it; the metrics have it."""
 
-router = APIRouter(tags=["OpenAI"], route_class=OpenAiRoute, dependencies=[Depends(require("write"))])
+router = APIRouter(route_class=OpenAiRoute, dependencies=[Depends(require("write"))])
 
 
 def _scope(request: Request, body: CompletionRequest) -> Scope:
@@ -43,12 +43,7 @@ def _scope(request: Request, body: CompletionRequest) -> Scope:
     return Scope(ids.get("user_id", NO_USER), ids.get("agent_id"), ids.get("run_id"))
 
 
-@router.post(
-    "/v1/chat/completions",
-    operation_id="chat_completions",
-    response_model=dict[str, Any],
-    responses=described(400, 401, 403, 413, 429, 500, 502, 503, 504),
-)
+@router.post("/v1/chat/completions", include_in_schema=False)  # described by OpenAI
 async def chat_completions(
     body: CompletionRequest, request: Request, bank: Bank, scope: Annotated[Scope, Depends(_scope)]
 ) -> Response:

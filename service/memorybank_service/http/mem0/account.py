@@ -8,7 +8,6 @@ from memorybank_service.clock import rfc3339
 from memorybank_service.http.asked import Bank, tenant_of
 from memorybank_service.http.auth import known, require
 from memorybank_service.http.mem0.routing import mem0_router
-from memorybank_service.http.openapi import problems
 from memorybank_service.http.paths import PathId
 from memorybank_service.http.problems import Problem
 
@@ -16,7 +15,7 @@ _router = mem0_router()
 ROUTERS = [_router]
 
 
-@_router.get("/v1/ping/", operation_id="mem0_ping", dependencies=[Depends(known)])
+@_router.get("/v1/ping", dependencies=[Depends(known)])
 async def ping(request: Request) -> dict[str, str]:
     """The tenant stands for both organisation and project."""
     tenant_id = tenant_of(request).settings.tenant_id
@@ -28,12 +27,7 @@ async def ping(request: Request) -> dict[str, str]:
     }
 
 
-@_router.get(
-    "/api/v1/orgs/organizations/{org_id}/projects/{project_id}/",
-    operation_id="mem0_get_project",
-    dependencies=[Depends(require("read"))],
-    responses=problems(404, 422),
-)
+@_router.get("/api/v1/orgs/organizations/{org_id}/projects/{project_id}", dependencies=[Depends(require("read"))])
 async def get_project(org_id: PathId, project_id: PathId, request: Request, bank: Bank) -> dict[str, Any]:
     """There is one: the tenant."""
     tenant_id = tenant_of(request).settings.tenant_id

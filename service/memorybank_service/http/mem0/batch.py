@@ -5,10 +5,9 @@ from pydantic import BaseModel
 
 from memorybank_service.http.asked import Bank
 from memorybank_service.http.auth import require
-from memorybank_service.http.mem0.bodies import BatchDeleteBody, BatchUpdateBody
+from memorybank_service.http.mem0.changes import BatchDeleteBody, BatchUpdateBody
 from memorybank_service.http.mem0.routing import mem0_router
 from memorybank_service.http.mem0.single import amendment_of, existing
-from memorybank_service.http.openapi import problems
 from memorybank_service.http.problems import Problem
 from memorybank_service.store import Along
 
@@ -20,7 +19,7 @@ class DoneAnswer(BaseModel):
     message: str
 
 
-@_router.put("/v1/batch/", operation_id="mem0_batch_update", responses=problems(400, 404, 413, 415, 422, 507))
+@_router.put("/v1/batch")
 async def batch_update(body: BatchUpdateBody, request: Request, bank: Bank) -> DoneAnswer:
     """None of them where one is unknown or immutable; else one after the other."""
     amendments = {
@@ -34,7 +33,7 @@ async def batch_update(body: BatchUpdateBody, request: Request, bank: Bank) -> D
     return DoneAnswer(message=f"Successfully updated {len(amendments)} memories")
 
 
-@_router.delete("/v1/batch/", operation_id="mem0_batch_delete", responses=problems(400, 404, 413, 415, 422))
+@_router.delete("/v1/batch")
 async def batch_delete(body: BatchDeleteBody, request: Request, bank: Bank) -> DoneAnswer:
     """All that there are of them, at once."""
     ids = list(dict.fromkeys(one.memory_id for one in body.memories))

@@ -1,12 +1,11 @@
 """What mem0's client sends. Options that mean nothing here are passed over, as its service does with unknown ones."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from memorybank_service.clock import LATEST
-from memorybank_service.http.fields import LARGEST_CONTENT, MemoryId, Name, PlainMetadata, Text
+from memorybank_service.http.fields import LARGEST_CONTENT, Name, PlainMetadata, Text
 from memorybank_service.http.mem0.filters import ENTITIES, last_moment
 from memorybank_service.http.mem0.shape import APP_ID, IMMUTABLE
 from memorybank_service.http.times import parse_day_or_time
@@ -14,7 +13,7 @@ from memorybank_service.http.v1.bodies import MOST_MESSAGES, Message
 from memorybank_service.memory.keeping import Draft
 from memorybank_service.store import NO_USER
 
-MOST_IN_BATCH, MOST_FOUND, MOST_ON_PAGE, LAST_PAGE = 1000, 1000, 1000, 1_000_000
+MOST_FOUND, MOST_ON_PAGE, LAST_PAGE = 1000, 1000, 1_000_000
 _UNHEARD = frozenset({"system", "developer"})
 
 
@@ -32,8 +31,24 @@ def _moment(value: object) -> float:
 
 
 EntityId = Annotated[Name, BeforeValidator(_as_text)]
-Moment = Annotated[Any, AfterValidator(_moment)]
-ExpirationDate = Annotated[str, Field(examples=["2027-01-31"]), AfterValidator(last_moment)]
+Moment = Annotated[
+    float,
+    BeforeValidator(_moment),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": LATEST},
+                {"type": "string", "format": "date-time"},
+                {"type": "string", "format": "date"},
+            ]
+        }
+    ),
+]
+ExpirationDate = Annotated[
+    float,
+    BeforeValidator(last_moment),
+    WithJsonSchema({"type": "string", "format": "date", "examples": ["2027-01-31"]}),
+]
 """In seconds since 1970 once it is read."""
 Filters = Annotated[dict[str, Any], Field(examples=[{"AND": [{"user_id": "ada"}, {"run_id": "*"}]}])]
 
@@ -100,7 +115,7 @@ class AddBody(_Body):
                 speaker=message.name or message.role,
                 metadata={**(self.metadata or {}), **apart},
                 created_at=message.created_at or self.timestamp,
-                expires_at=self.expiration_date,  # type: ignore[arg-type]  # seconds, once it is read
+                expires_at=self.expiration_date,
                 infer=self.infer,
             )
             for message in self.turns
@@ -154,41 +169,3 @@ class ListBody(_Reading):
             if day is not None:
                 given.append({"created_at": {operator: day}})
         return given
-
-
-class UpdateBody(_Body):
-    text: Text | None = None
-    metadata: PlainMetadata | None = Field(None, description="Takes the place of all that was there.")
-    timestamp: Moment | None = None
-    expiration_date: ExpirationDate | None = Field(None, description="Null: never.")
-
-    @model_validator(mode="after")
-    def _something(self) -> "UpdateBody":
-        changes = {
-            name for name in self.model_fields_set if name == "expiration_date" or getattr(self, name) is not None
-        }
-        if not changes:
-            raise ValueError("must change at least one of text, metadata, timestamp, expiration_date")
-        return self
-
-    def metadata_of(self, before: Mapping[str, object]) -> dict[str, object] | None:
-        """What is a field of its own in mem0's shape stays."""
-        if self.metadata is None:
-            return None
-        return {**self.metadata, **{name: before[name] for name in (APP_ID, IMMUTABLE) if name in before}}
-
-
-class _BatchUpdate(UpdateBody):
-    memory_id: MemoryId
-
-
-class _BatchDelete(_Body):
-    memory_id: MemoryId
-
-
-class BatchUpdateBody(_Body):
-    memories: list[_BatchUpdate] = Field(min_length=1, max_length=MOST_IN_BATCH)
-
-
-class BatchDeleteBody(_Body):
-    memories: list[_BatchDelete] = Field(min_length=1, max_length=MOST_IN_BATCH)

@@ -11,7 +11,6 @@ from memorybank_service.http.auth import require
 from memorybank_service.http.mem0.bodies import LAST_PAGE
 from memorybank_service.http.mem0.filters import APP
 from memorybank_service.http.mem0.routing import mem0_router
-from memorybank_service.http.openapi import problems
 from memorybank_service.http.paths import PathId
 from memorybank_service.store import WHOLE_TENANT, Along, Entity, EntityKind, Scope
 from memorybank_service.store.filters import Compare, Filter
@@ -38,9 +37,7 @@ class ErasedAnswer(BaseModel):
     deleted: int
 
 
-@_router.get(
-    "/v1/entities/", operation_id="mem0_entities", dependencies=[Depends(require("read"))], responses=problems(422)
-)
+@_router.get("/v1/entities", dependencies=[Depends(require("read"))])
 async def list_entities(
     request: Request,
     bank: Bank,
@@ -68,12 +65,7 @@ async def list_entities(
     )
 
 
-@_router.delete(
-    "/v2/entities/{entity_type}/{name}/",
-    operation_id="mem0_delete_entity",
-    dependencies=[Depends(require("admin"))],
-    responses=problems(422),
-)
+@_router.delete("/v2/entities/{entity_type}/{name}", dependencies=[Depends(require("admin"))])
 async def delete_entity(entity_type: EntityKind, name: PathId, request: Request, bank: Bank) -> ErasedAnswer:
     """With every memory of it.
 

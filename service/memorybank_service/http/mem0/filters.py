@@ -8,11 +8,12 @@ At least one entity (user, agent, app, run) has to be named. What names several 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date
 from typing import Any
 
 from memorybank_service.clock import rfc3339
 from memorybank_service.http.filters import DEEPEST, parse_filter
+from memorybank_service.http.times import is_date, parse_time
 from memorybank_service.store import Scope
 from memorybank_service.store.filters import METADATA_PREFIX, And, Compare, Filter, Not, Or
 
@@ -33,6 +34,8 @@ _NAMES = {
 _ENTITY_FIELDS = frozenset({"user_id", "agent_id", "run_id", "session_id", APP})
 _TIMES = frozenset({"created_at", "updated_at", "timestamp", "expiration_date"})
 _TEXTS = frozenset({"text", "keywords", "keywords_search"})
+_FIRST_DAY, _LAST_DAY = "0001-01-02", "9999-12-29"
+"""Within what a moment can be."""
 _WITHOUT_ZONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,12})?", re.ASCII)
 
 
@@ -162,10 +165,10 @@ def _category(asked: object) -> dict[str, Any]:
     return {field: {"contains": asked} if isinstance(asked, str) and asked != "*" else asked}
 
 
-def last_moment(day: str) -> float:
+def last_moment(day: object) -> float:
     """An expiration date includes its day. Raises ValueError."""
     try:
-        start = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
+        date.fromisoformat(day if isinstance(day, str) and is_date(day) else "")
     except ValueError:
         raise ValueError("must be a date such as 2027-01-31") from None
-    return start.timestamp() + 86_399.999
+    return parse_time(f"{min(max(str(day), _FIRST_DAY), _LAST_DAY)}T23:59:59.999Z")

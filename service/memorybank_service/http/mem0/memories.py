@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import BackgroundTasks, Depends, Query, Request
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request
+from pydantic import BaseModel
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from memorybank_service.http.asked import Bank
 from memorybank_service.http.auth import require
+from memorybank_service.http.fields import LONGEST_ID
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.json_answers import encoded, listing
 from memorybank_service.http.mem0.asked import asked_for
@@ -23,36 +25,20 @@ from memorybank_service.memory.recalling import Recollection, Search
 from memorybank_service.memory.retention import MemoryState
 from memorybank_service.store import Along
 
-_router = mem0_router()
-ROUTERS = [_router]
+_router, _described = mem0_router(), APIRouter(tags=["memories"])
+ROUTERS = [_router, _described]
 _PAGE_SIZE = 100
 _LISTED: frozenset[MemoryState] = frozenset({"active", "faded", "superseded"})
 _LATEST: frozenset[MemoryState] = frozenset({"active", "faded"})
 _EXPIRED: frozenset[MemoryState] = frozenset({"expired"})
+_OF_DELETING = frozenset({*ENTITIES, "filters", "metadata", "org_id", "project_id"})
+_USER = {
+    "name": "user_id",
+    "in": "query",
+    "required": True,
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": r"^[^\x00]+$"},
+}
 _ONE_OF_THEM = f"one of {', '.join(ENTITIES)}"
-
-
-class AddedMemory(BaseModel):
-    id: str
-    event: str = Field(examples=["ADD"])
-    memory: str
-    data: dict[str, str]
-
-
-class AddAnswer(BaseModel):
-    message: str
-    status: str = Field(examples=["SUCCEEDED"])
-    results: list[AddedMemory]
-
-
-class FoundAnswer(BaseModel):
-    results: list[dict[str, Any]]
-
-
-class PageAnswer(FoundAnswer):
-    count: int
-    next: str | None
-    previous: str | None
 
 
 class DeletedAnswer(BaseModel):
@@ -60,13 +46,7 @@ class DeletedAnswer(BaseModel):
     deleted: int
 
 
-@_router.post(
-    "/v3/memories/add/",
-    operation_id="mem0_add",
-    dependencies=[Depends(require("write"))],
-    response_model=AddAnswer,
-    responses=problems(400, 409, 413, 415, 422, 507),
-)
+@_router.post("/v3/memories/add", dependencies=[Depends(require("write"))])
 async def add(body: AddBody, bank: Bank, once: OnceOnly) -> Response:
     """Stores each message to the letter, and draws facts from them in the background unless `infer` is false."""
     if not body.entities:
@@ -81,13 +61,7 @@ async def add(body: AddBody, bank: Bank, once: OnceOnly) -> Response:
     return await once(bank, lambda along: bank.memories.add(drafts, along), answer)
 
 
-@_router.post(
-    "/v3/memories/search/",
-    operation_id="mem0_search",
-    dependencies=[Depends(require("read"))],
-    response_model=FoundAnswer,
-    responses=problems(400, 413, 415, 422),
-)
+@_router.post("/v3/memories/search", dependencies=[Depends(require("read"))])
 async def search(body: SearchBody, request: Request, bank: Bank, background: BackgroundTasks) -> Response:
     """The best first, by meaning and by words; what is found is recalled, and fades later."""
     asked = asked_for(request, body.conditions())
@@ -110,13 +84,7 @@ async def search(body: SearchBody, request: Request, bank: Bank, background: Bac
     return await listing(found.recollections, shown)
 
 
-@_router.post(
-    "/v3/memories/",
-    operation_id="mem0_list",
-    dependencies=[Depends(require("read"))],
-    response_model=PageAnswer,
-    responses=problems(400, 413, 415, 422),
-)
+@_router.post("/v3/memories", dependencies=[Depends(require("read"))])
 async def list_memories(
     body: ListBody,
     request: Request,
@@ -151,36 +119,36 @@ async def list_memories(
     )
 
 
-class DeleteQuery(BaseModel):
-    model_config = {"extra": "forbid"}
-
-    user_id: str | None = None
-    agent_id: str | None = None
-    app_id: str | None = None
-    run_id: str | None = None
-    filters: str | None = Field(None, description="As in a search: JSON, or a dictionary as Python prints it.")
-    metadata: str | None = Field(None, description="What the metadata must equal, written likewise.")
-    org_id: str | None = None
-    project_id: str | None = None
-
-
-@_router.delete(
-    "/v1/memories/",
-    operation_id="mem0_delete_all",
+@_described.delete(
+    "/v1/memories",
+    operation_id="delete_memories",
     dependencies=[Depends(require("admin"))],
-    responses=problems(400, 422),
+    responses=problems(400),
+    openapi_extra={"parameters": [_USER]},
 )
-async def delete_all(query: Annotated[DeleteQuery, Query()], request: Request, bank: Bank) -> DeletedAnswer:
-    """For good, everything of the entities; never without one."""
-    if any(len(request.query_params.getlist(name)) > 1 for name in request.query_params):
-        raise Problem(400, "malformed-request", "A parameter is given more than once.")
-    conditions: list[object] = [{name: value} for name in ENTITIES if (value := getattr(query, name)) is not None]
-    conditions += [_written("filters", query.filters)]
-    if (metadata := _written("metadata", query.metadata)) not in (None, {}):
-        conditions.append({"metadata": metadata})
-    asked = asked_for(request, conditions)
+async def delete_all(request: Request, bank: Bank) -> DeletedAnswer:
+    """For good, everything of a user, in whichever state.
+
+    As mem0's client does it, which may name other entities, and filters: see docs/mem0.md.
+    """
+    asked = asked_for(request, _conditions(request.query_params))
     deleted = await bank.entities.delete_all(asked.scope, asked.filter, Along(actor=request.state.key.name))
     return DeletedAnswer(message="Memories deleted successfully!", deleted=deleted)
+
+
+def _conditions(query: QueryParams) -> list[object]:
+    """All of which must hold. Raises Problem 400: a parameter that is not understood must never count as none."""
+    if unknown := set(query) - _OF_DELETING:
+        raise Problem(400, "malformed-request", f"{min(unknown)[:40]!r} is not a parameter of this request.")
+    if any(len(query.getlist(name)) > 1 for name in query):
+        raise Problem(400, "malformed-request", "A parameter is given more than once.")
+    conditions: list[object] = [{name: query[name]} for name in ENTITIES if name in query]
+    if any(len(query.get(name, "")) > LONGEST_ID for name in ENTITIES):
+        raise Problem(400, "malformed-request", f"An entity has at most {LONGEST_ID} characters.")
+    conditions.append(_written("filters", query.get("filters")))
+    if (metadata := _written("metadata", query.get("metadata"))) not in (None, {}):
+        conditions.append({"metadata": metadata})
+    return conditions
 
 
 def _written(name: str, value: str | None) -> object:

@@ -8,19 +8,19 @@ from memorybank_service.http.auth import known
 from memorybank_service.http.mem0.routing import mem0_router
 from memorybank_service.http.problems import Problem
 
-_router = mem0_router(dependencies=[Depends(known)], include_in_schema=False)
+_router = mem0_router(dependencies=[Depends(known)])
 ROUTERS = [_router]
-_PROJECT = "/api/v1/orgs/organizations/{org_id}/projects/"
+_PROJECT = "/api/v1/orgs/organizations/{org_id}/projects"
 _SENTENCES = {
-    ("POST", "/v1/feedback/"): "There is no feedback: what is recalled stays, and what is not fades.",
-    ("POST", "/v1/exports/"): "There are no exports by a schema: GET /v1/export has everything of a tenant.",
-    ("POST", "/v1/exports/get/"): "There are no exports by a schema: GET /v1/export has everything of a tenant.",
-    ("POST", "/v1/summary/"): "There is no summary by filters: GET /v1/users/ID/summaries has those of a user.",
-    ("*", "/v2/profiles/{rest:path}/"): "Portraits are made by themselves: GET /v1/users/ID/profile has them.",
-    ("*", "/api/v1/webhooks/{rest:path}/"): "There are no webhooks.",
+    ("POST", "/v1/feedback"): "There is no feedback: what is recalled stays, and what is not fades.",
+    ("POST", "/v1/exports"): "There are no exports by a schema: GET /v1/export has everything of a tenant.",
+    ("POST", "/v1/exports/get"): "There are no exports by a schema: GET /v1/export has everything of a tenant.",
+    ("POST", "/v1/summary"): "There is no summary by filters: GET /v1/users/ID/summaries has those of a user.",
+    ("*", "/v2/profiles/{rest:path}"): "Portraits are made by themselves: GET /v1/users/ID/profile has them.",
+    ("*", "/api/v1/webhooks/{rest:path}"): "There are no webhooks.",
     ("POST", _PROJECT): "There is one project: the tenant.",
-    ("*", _PROJECT + "{project_id}/"): "A tenant is configured by its MemoryBankTenant resource.",
-    ("*", _PROJECT + "{project_id}/members/"): "There are keys instead of members: see the tenant's `spec.apiKeys`.",
+    ("*", _PROJECT + "/{project_id}"): "A tenant is configured by its MemoryBankTenant resource.",
+    ("*", _PROJECT + "/{project_id}/members"): "There are keys instead of members: see the tenant's `spec.apiKeys`.",
 }
 
 

@@ -1,4 +1,8 @@
-"""mem0's paths: they end in a slash, with or without which they are asked for, and their errors are plain JSON."""
+"""mem0's routes. They are described by mem0 and not by us: docs/mem0.md has what differs.
+
+Its paths end in a slash, which makes no difference here: the last slash of any path is taken off before it is routed.
+But a few of them are paths of our own API too, and there it is the slash by which mem0's client is known.
+"""
 
 from typing import Any
 
@@ -8,18 +12,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 
-class Mem0Route(APIRoute):
-    plain_json_errors = True
-    """mem0's client reads `detail` of nothing else than application/json."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        # The path comes without its last slash, whoever asks.
-        return super().matches({**scope, "path": scope["path"] + "/"} if scope["type"] == "http" else scope)
-
-
-class SlashedRoute(Mem0Route):
-    """Of a path that our own API has too: mem0's client is known by the slash at its end."""
-
+class SlashedRoute(APIRoute):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] == "http" and not scope["raw_path"].endswith(b"/"):
             return Match.NONE, {}
@@ -27,8 +20,8 @@ class SlashedRoute(Mem0Route):
 
 
 def mem0_router(**options: Any) -> APIRouter:
-    return APIRouter(tags=["mem0"], route_class=Mem0Route, **options)
+    return APIRouter(include_in_schema=False, **options)
 
 
 def slashed_router(**options: Any) -> APIRouter:
-    return APIRouter(tags=["mem0"], route_class=SlashedRoute, **options)
+    return APIRouter(include_in_schema=False, route_class=SlashedRoute, **options)

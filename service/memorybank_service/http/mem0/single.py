@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from fastapi import Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from memorybank_service.http.asked import Bank
 from memorybank_service.http.auth import require
 from memorybank_service.http.json_answers import array, single
-from memorybank_service.http.mem0.bodies import UpdateBody
-from memorybank_service.http.mem0.routing import mem0_router, slashed_router
+from memorybank_service.http.mem0.changes import UpdateBody
+from memorybank_service.http.mem0.routing import slashed_router
 from memorybank_service.http.mem0.shape import IMMUTABLE, history_json, mem0_json
 from memorybank_service.http.openapi import problems
 from memorybank_service.http.paths import PathId
@@ -17,45 +17,33 @@ from memorybank_service.http.problems import Problem, not_found
 from memorybank_service.memory.keeping import Kept
 from memorybank_service.store import Along, Amendment
 
-_ours_too, _router = slashed_router(), mem0_router()
-ROUTERS = [_ours_too, _router]
+_ours_too, _described = slashed_router(), APIRouter(tags=["memories"])
+ROUTERS = [_ours_too, _described]
 _READ, _WRITE = [Depends(require("read"))], [Depends(require("write"))]
 
 
-@_ours_too.get(
-    "/v1/memories/{memory_id}/",
-    operation_id="mem0_get",
-    dependencies=_READ,
-    response_model=dict[str, Any],
-    responses=problems(404, 422),
-)
+@_ours_too.get("/v1/memories/{memory_id}", dependencies=_READ)
 async def get_memory(memory_id: PathId, bank: Bank) -> Response:
     """In whichever state it is."""
     kept = existing(memory_id, await bank.memories.get(memory_id))
     return single(mem0_json(kept.memory, kept.state))
 
 
-@_router.put(
-    "/v1/memories/{memory_id}/",
-    operation_id="mem0_update",
+@_described.put(
+    "/v1/memories/{memory_id}",
+    operation_id="replace_memory",
     dependencies=_WRITE,
     response_model=dict[str, Any],
     responses=problems(400, 404, 413, 415, 422, 507),
 )
 async def update(memory_id: PathId, body: UpdateBody, request: Request, bank: Bank) -> Response:
-    """Changes what is given; the old words stay in the history."""
+    """As mem0's client does it: changes what is given; the old words stay in the history."""
     amendment = amendment_of(body, existing(memory_id, await bank.memories.get(memory_id)))
     kept = existing(memory_id, await bank.memories.amend(memory_id, amendment, Along(actor=request.state.key.name)))
     return single(mem0_json(kept.memory, kept.state))
 
 
-@_ours_too.delete(
-    "/v1/memories/{memory_id}/",
-    operation_id="mem0_delete",
-    dependencies=_WRITE,
-    response_model=dict[str, Any],
-    responses=problems(404, 422),
-)
+@_ours_too.delete("/v1/memories/{memory_id}", dependencies=_WRITE)
 async def delete(
     memory_id: PathId,
     request: Request,
@@ -73,13 +61,7 @@ async def delete(
     return single(message)
 
 
-@_ours_too.get(
-    "/v1/memories/{memory_id}/history/",
-    operation_id="mem0_history",
-    dependencies=_READ,
-    response_model=list[dict[str, Any]],
-    responses=problems(404, 422),
-)
+@_ours_too.get("/v1/memories/{memory_id}/history", dependencies=_READ)
 async def history(memory_id: PathId, bank: Bank) -> Response:
     """What happened to it, oldest first; also once it is deleted."""
     events, kept = await bank.memories.history(memory_id), await bank.memories.get(memory_id)
@@ -104,6 +86,6 @@ def amendment_of(body: UpdateBody, kept: Kept) -> Amendment:
         content=body.text,
         metadata=body.metadata_of(kept.memory.metadata),
         created_at=body.timestamp,
-        expires_at=body.expiration_date,  # type: ignore[arg-type]  # seconds, once it is read
+        expires_at=body.expiration_date,
         never_expires="expiration_date" in body.model_fields_set and body.expiration_date is None,
     )
