@@ -29,8 +29,8 @@ _NAMES = {
     "keywords": "content",
     "keywords_search": "content",
     "memory_ids": "id",
-    "categories": METADATA_PREFIX + "categories",
 }
+_CATEGORIES = (METADATA_PREFIX + "categories", METADATA_PREFIX + "category")
 _ENTITY_FIELDS = frozenset({"user_id", "agent_id", "run_id", "session_id", APP})
 _TIMES = frozenset({"created_at", "updated_at", "timestamp", "expiration_date"})
 _TEXTS = frozenset({"text", "keywords", "keywords_search"})
@@ -154,15 +154,19 @@ def _moment(value: object) -> object:
 
 
 def _category(asked: object) -> dict[str, Any]:
-    """A memory has a list of them: `in` is any of the wanted, `contains` is one in whatever case."""
-    field = _NAMES["categories"]
-    if isinstance(asked, Mapping) and list(asked) == ["in"] and isinstance(asked["in"], list) and asked["in"]:
-        return {"OR": [{field: {"contains": wanted}} for wanted in asked["in"]]}
-    if isinstance(asked, list) and asked:
-        return {"OR": [{field: {"contains": wanted}} for wanted in asked]}
-    if isinstance(asked, Mapping) and list(asked) == ["contains"]:
-        return {field: {"icontains": asked["contains"]}}
-    return {field: {"contains": asked} if isinstance(asked, str) and asked != "*" else asked}
+    """A memory has a list of them, a fact one: `in` is any of the wanted, `contains` is one in whatever case."""
+    wanted = asked
+    if isinstance(asked, Mapping) and len(asked) == 1:
+        [(op, wanted)] = asked.items()
+        if op == "contains":
+            return {"OR": [{field: {"icontains": wanted}} for field in _CATEGORIES]}
+        if op != "in":
+            return {_CATEGORIES[0]: asked}
+    if wanted == "*":
+        return {"OR": [{field: wanted} for field in _CATEGORIES]}
+    each = wanted if isinstance(wanted, list) and wanted else [wanted]
+    several, one = _CATEGORIES
+    return {"OR": [condition for value in each for condition in ({several: {"contains": value}}, {one: value})]}
 
 
 def last_moment(day: object) -> float:

@@ -55,7 +55,8 @@ async def add(body: AddBody, bank: Bank, once: OnceOnly) -> Response:
     degraded = bank.memories.degraded(drafts)
 
     def answer(stored: list[Stored]) -> str:
-        message = " ".join(degraded) or f"Stored: {len(stored)}."
+        learning = " Facts are drawn from it in the background." if body.infer and stored else ""
+        message = " ".join(degraded) or f"Stored: {len(stored)}.{learning}"
         return encoded({"message": message, "status": "SUCCEEDED", "results": [_added(entry) for entry in stored]})
 
     return await once(bank, lambda along: bank.memories.add(drafts, along), answer)

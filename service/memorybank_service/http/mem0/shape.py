@@ -66,7 +66,8 @@ def history_json(event: Event, memory: Memory | None) -> dict[str, Any]:
 
 
 def categories_of(metadata: Mapping[str, object]) -> list[str]:
-    given = metadata.get("categories")
+    """As they were given with it; a fact has the one that the model saw in it."""
+    given = metadata.get("categories", [metadata.get("category")])
     return [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
 
 

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from tests.service.http.learning import draws
 from tests.service.http.mem0.official import Mem0, Mem0Error, official_client
+from tests.service.provider import Provider, running_provider
 from tests.service.running import KEY, RunningService
+from tests.service.waiting import until
 
 pytestmark = pytest.mark.process
 KEYS = {KEY: ["read", "write", "admin"], "only-reads": ["read"], "reads-and-writes": ["read", "write"]}
@@ -38,6 +41,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
     service.ready()
     yield service
     service.close()
+
+
+def asking(provider: Provider) -> dict[str, str]:
+    asked = {"LLM_PROVIDER": "openai", "LLM_MODEL": "m1", "LLM_API_BASE": provider.base_url}
+    return {**asked, "EMBEDDING_PROVIDER": "local", "OPENAI_API_KEY": "sk-a-key"}
 
 
 Connect = Callable[..., Mem0]
@@ -242,6 +250,35 @@ def test_what_was_said_earlier_keeps_its_time(client: Mem0, user: str) -> None:
     [memory] = client.get_all(filters={"user_id": user}, start_date="2023-11-14", end_date="2023-11-14")["results"]
     assert memory["created_at"].startswith("2023-11-14T22:13:20")
     assert ids(client.get_all(filters={"user_id": user}, start_date="2023-11-15")) == []
+
+
+def test_facts_are_drawn_from_what_is_added_and_follow_one_another(
+    process: "subprocess.Popen[str]", tmp_path: Path
+) -> None:
+    with running_provider() as provider:
+        service = RunningService(tmp_path, **asking(provider))
+        try:
+            client = Mem0(process, "MemoryClient", str(service.ready().base_url).rstrip("/"), KEY)
+            provider.answer(draws("Ada lives in Lisbon."))
+            added = client.add("I live in Lisbon.", user_id="ada")
+            assert added["message"] == "Stored: 1. Facts are drawn from it in the background."
+
+            def facts(**options: object) -> list[str]:
+                mine = {"user_id": "ada", "categories": {"in": ["person"]}}
+                return texts(client.get_all(filters=mine, **options))
+
+            until(lambda: facts() == ["Ada lives in Lisbon."])
+            provider.answer(draws("Ada lives in Porto.", replaces="f1"))
+            client.add("I live in Porto now.", user_id="ada")
+            until(lambda: facts() == ["Ada lives in Porto.", "Ada lives in Lisbon."])
+            assert facts(latest_only=True) == ["Ada lives in Porto."]
+            porto, lisbon, *_ = client.get_all(filters={"user_id": "ada", "categories": "*"})["results"]
+            assert (porto["synthesized"], porto["categories"]) == (True, ["person"])
+            assert lisbon["replaced_by"] == porto["id"]
+            assert client.delete(porto["id"], delete_linked=True)["cascade_count"] == 1
+            assert facts() == []
+        finally:
+            service.close()
 
 
 def test_what_is_immutable_is_not_changed(client: Mem0, user: str) -> None:

@@ -101,10 +101,17 @@ def test_a_wildcard_alone_means_everyone(conditions: list[object], everyone: boo
         ({"memory_ids": ["m1", "m2"]}, Compare("id", "in", ["m1", "m2"])),
         ({"keywords": {"icontains": "tea"}}, Compare("content", "icontains", "tea")),
         ({"text": "tea"}, Compare("content", "icontains", "tea")),
-        ({"categories": {"contains": "Tea"}}, Compare("metadata.categories", "icontains", "Tea")),
         (
-            {"categories": {"in": ["tea", "food"]}},
-            Or([Compare("metadata.categories", "contains", "tea"), Compare("metadata.categories", "contains", "food")]),
+            {"categories": {"contains": "Tea"}},
+            Or([Compare("metadata.categories", "icontains", "Tea"), Compare("metadata.category", "icontains", "Tea")]),
+        ),
+        (
+            {"categories": {"in": ["tea"]}},
+            Or([Compare("metadata.categories", "contains", "tea"), Compare("metadata.category", "eq", "tea")]),
+        ),
+        (
+            {"categories": "*"},
+            Or([Compare("metadata.categories", "exists", True), Compare("metadata.category", "exists", True)]),
         ),
         ({"NOT": {"agent_id": "cook"}}, Not(Compare("agent_id", "eq", "cook"))),
         ({"timestamp": {"gte": "2027-01-01"}}, Compare("created_at", "gte", DAY)),
