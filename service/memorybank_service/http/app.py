@@ -8,7 +8,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from memorybank_service import __version__
-from memorybank_service.http import completions, legacy, mem0, openapi, probes, problems, v1
+from memorybank_service.http import chat, completions, legacy, mem0, openapi, probes, problems, v1
 from memorybank_service.http.access import KeyRing
 from memorybank_service.http.audit import Audited
 from memorybank_service.http.auth import Gate
@@ -27,6 +27,7 @@ LARGER_BODIES = {
     "/v3/memories/add": 2 << 20,
     "/v1/batch": 8 << 20,
     "/v1/chat/completions": 2 << 20,
+    "/chat": 2 << 20,
 }
 """In bytes, by path; everywhere else a body holds one memory."""
 
@@ -40,6 +41,7 @@ def create_app(tenant: Tenant, keys: KeyRing, metrics: Metrics, tracing: Tracing
     app.state.batches = asyncio.Semaphore(2)
     app.include_router(probes.router)
     app.include_router(legacy.router)
+    app.include_router(chat.router)
     app.include_router(mem0.router)  # before what it shares paths with
     app.include_router(v1.router)
     app.include_router(completions.router)

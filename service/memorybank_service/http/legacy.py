@@ -1,6 +1,6 @@
 """The API that MemoryBank clients already speak, at the root and with verbs in its paths."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Request
@@ -111,7 +111,7 @@ async def store_memory(body: StoreRequest, bank: Bank, once: OnceOnly) -> Respon
         content=body.content,
         user_id=given.get("user_id") or NO_USER,
         run_id=given.get("session_id"),
-        metadata={name: value for name, value in given.items() if name not in _IDS},
+        metadata=user_metadata(given),
     )
 
     def answer(stored: Sequence[Stored]) -> str:
@@ -133,7 +133,7 @@ async def retrieve_memory(body: RetrieveRequest, bank: Bank, background: Backgro
     asked = Search(body.query, Scope(user_id, run_id=run_id), body.top_k, all_equal(wanted) if wanted else None)
     found = await bank.recall.search(asked)
     background.add_task(bank.recall.record_recalls, found.recollections)
-    return RetrieveAnswer(memories=[_retrieved(recollection) for recollection in found.recollections])
+    return RetrieveAnswer(memories=[retrieved(recollection) for recollection in found.recollections])
 
 
 @router.post(
@@ -186,7 +186,7 @@ async def run_forgetting_curve(request: Request, bank: Bank) -> ForgettingAnswer
     return ForgettingAnswer(timestamp=rfc3339(bank.now()), faded=result.faded, purged=result.purged)
 
 
-def _retrieved(recollection: Recollection) -> RetrievedMemory:
+def retrieved(recollection: Recollection) -> RetrievedMemory:
     memory = recollection.memory
     return RetrievedMemory(
         memory_id=memory.id,
@@ -197,6 +197,11 @@ def _retrieved(recollection: Recollection) -> RetrievedMemory:
         importance=memory.importance,
         access_count=memory.recalls,
     )
+
+
+def user_metadata(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the ids, which are kept apart."""
+    return {name: value for name, value in given.items() if name not in _IDS}
 
 
 def _metadata(memory: Memory) -> dict[str, object]:

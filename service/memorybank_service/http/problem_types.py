@@ -90,6 +90,12 @@ PROBLEM_TYPES = (
         "The key has used up its rate; `Retry-After` says when to come again.",
         "The key 'default' has used up its rate; try again in 1 s.",
     ),
+    ProblemType(
+        "model-limit",
+        429,
+        "The provider of the language model takes no more requests, or the day's tokens are used up.",
+        "openai/gpt-5.4-mini takes no more requests for now (HTTP 429); it asks to wait 20 s.",
+    ),
     ProblemType("internal", 500, "A fault of the service.", "The service failed; its log says how."),
     ProblemType(
         "not-offered",
@@ -102,6 +108,12 @@ PROBLEM_TYPES = (
         503,
         "The memories are being opened or closed; `Retry-After` says when to come again.",
         "The memories are not open yet; try again in a moment.",
+    ),
+    ProblemType(
+        "model-unavailable",
+        503,
+        "There is no language model, or its provider failed; words that were sent along are stored.",
+        "LLM_PROVIDER is claude but ANTHROPIC_API_KEY is not set.",
     ),
     ProblemType("store-failed", 503, "The disk or the store failed.", "The store could not do this."),
     ProblemType(

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from memorybank_service.http.problem_types import PREFIX
+from memorybank_service.llm.errors import BudgetSpentError, ProviderError, RateLimitedError
 from memorybank_service.store import ConflictError, StoreError, StoreFullError
 from memorybank_service.store.filters import FilterError
 from memorybank_service.tenant import NotReadyError
@@ -111,6 +112,13 @@ def register(app: FastAPI) -> None:
     async def not_ready(request: Request, error: NotReadyError) -> Response:
         detail = "The memories are not open yet; try again in a moment."
         return problem_response(_as_sent(request), Problem(503, "not-ready", detail, headers={"Retry-After": "1"}))
+
+    @app.exception_handler(ProviderError)
+    async def unanswered(request: Request, error: ProviderError) -> Response:
+        limited = isinstance(error, RateLimitedError | BudgetSpentError)
+        status, name = (429, "model-limit") if limited else (503, "model-unavailable")
+        wait = {} if error.retry_after is None else {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
+        return problem_response(request.url.path, Problem(status, name, f"{error}.", headers=wait))
 
     @app.exception_handler(ConflictError)
     async def conflicting(request: Request, error: ConflictError) -> Response:
