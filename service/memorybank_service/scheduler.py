@@ -53,6 +53,7 @@ class Scheduler:
         self.jobs: Sequence[Job] = (
             self._job("forgetting", "Forgetting curve", settings.forgetting.interval_hours, self._forget),
             self._job("maintenance", "Store maintenance", settings.maintenance_interval_hours, bank.maintain),
+            *([] if bank.model is None else [self._job("summaries", "Summaries", 1.0, bank.summing_up.enqueue_due)]),
         )
 
     @property

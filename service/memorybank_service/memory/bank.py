@@ -5,6 +5,7 @@ recall      searching and listing
 entities    who there are memories of
 decay       the forgetting
 learning    facts that a language model draws from what was said
+summing_up  summaries of days, and the portrait
 jobs        work that outlives a restart
 embeddings  vectors that come later than the words
 reembedding changing the embedding model
@@ -27,6 +28,7 @@ from memorybank_service.memory.learning import Learning
 from memorybank_service.memory.maintenance import Maintenance
 from memorybank_service.memory.recalling import Recalling
 from memorybank_service.memory.reembedding import Reembedding
+from memorybank_service.memory.summing_up import SummingUp
 from memorybank_service.settings import ForgettingSettings
 from memorybank_service.store import KeptReply, MemoryStore, Totals
 
@@ -61,6 +63,7 @@ class MemoryBank:
         self.model = model
         if model is not None:
             self.jobs.register(EXTRACT, ASKING, Learning(self.footing, self.recall, model).learn)
+        self.summing_up = SummingUp(self.footing, self.jobs, model, ASKING)
         self._closed = False
 
     async def open(self) -> None:

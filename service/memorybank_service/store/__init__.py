@@ -33,12 +33,14 @@ from memorybank_service.store.records import (
     JobEnd,
     JobState,
     KeptReply,
+    KeptSummary,
     Memory,
     NewJob,
     NewMemory,
     Receipt,
     Scope,
     Space,
+    SummaryKind,
     Vector,
 )
 
@@ -71,6 +73,9 @@ __all__ = [
     "Event",
     "Receipt",
     "KeptReply",
+    "KeptSummary",
+    "Summaries",
+    "SummaryKind",
     "Job",
     "JobEnd",
     "JobState",
@@ -250,6 +255,28 @@ class Entities(Protocol):
         ...
 
 
+class Summaries(Protocol):
+    """What a language model made of whole days of a user; days are of UTC, as `2027-01-15`."""
+
+    def due(self, before: str, most: int) -> list[tuple[str, str]]:
+        """Users with days before that one of which something was said or changed since they were read, oldest first."""
+        ...
+
+    def days(self, user_id: str) -> list[tuple[str, int]]:
+        """On which the user's words were said, the latest first, with the number of memories."""
+        ...
+
+    def said_on(self, user_id: str, day: str) -> list[Memory]: ...
+
+    def of(self, user_id: str) -> list[KeptSummary]:
+        """The oldest day first."""
+        ...
+
+    def write(self, user_id: str, made: Sequence[KeptSummary], ends: JobEnd | None, now: float) -> Future[int]:
+        """How many are kept: of what somebody deleted meanwhile nothing is."""
+        ...
+
+
 @dataclass(frozen=True)
 class Purged:
     """How many were removed because their time is over."""
@@ -341,6 +368,9 @@ class MemoryStore(Protocol):
     def entities(self) -> Entities:
         """Who there are memories of."""
         ...
+
+    @property
+    def summaries(self) -> Summaries: ...
 
     # Forgetting
 

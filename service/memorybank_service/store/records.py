@@ -156,6 +156,21 @@ class Entity:
     """When one of them last changed."""
 
 
+SummaryKind = Literal["read", "day", "insight", "overall", "portrait", "strategy"]
+"""`read`: without a text, that the day was read, also where nothing of it was worth a sentence."""
+
+
+@dataclass(frozen=True)
+class KeptSummary:
+    kind: SummaryKind
+    day: str
+    """As `2027-01-15`; empty: of all days."""
+    text: str
+    sources: tuple[str, ...]
+    model: str
+    made_at: float
+
+
 @dataclass(frozen=True)
 class Receipt:
     """Under which idempotency key a write's answer is kept; it is committed with the write."""

@@ -44,6 +44,7 @@ from memorybank_service.store.schema import open_database
 from memorybank_service.store.scope import ScopeView
 from memorybank_service.store.sqlite_jobs import SqliteJobs, write_along
 from memorybank_service.store.sqlite_spaces import SqliteSpaces
+from memorybank_service.store.summaries import SqliteSummaries
 from memorybank_service.store.told import telling
 from memorybank_service.store.touched import Touched
 from memorybank_service.store.upkeep import SqliteUpkeep
@@ -69,6 +70,7 @@ class SqliteStore(SqliteJobs):
         super().__init__(Readers(self._path), Writer(connection, self.room))
         space = self._prepare(configured)
         self.entities = SqliteEntities(self._readers)
+        self.summaries = SqliteSummaries(self._readers, self._writer)
         self.spaces = SqliteSpaces(self._readers, self._writer, space, self._take_space)
         self._rosters = Rosters(space.dimension)
         self._index = ChromaIndex(directory / "chroma", TruthAsSource(self._readers, self._writer))

@@ -14,6 +14,8 @@ from tests.service.manual_clock import ManualClock
 from tests.service.provider import Provider, Reply, says_json
 from tests.service.waiting import until_so
 
+_PATIENCE = 180.0
+"""The process that asks the provider takes long to start on a busy machine."""
 PROVIDER_KEY = "sk-a-key-that-nobody-may-see"
 
 
@@ -43,7 +45,7 @@ async def job_in(client: httpx.AsyncClient, state: str, kind: str = "extract") -
         job.update((await call(client, "GET", "/v1/jobs", kind=kind))["results"][0])
         return bool(job["state"] == state)
 
-    await until_so(so)
+    await until_so(so, _PATIENCE)
     return job
 
 
@@ -58,5 +60,5 @@ async def job_over(client: httpx.AsyncClient, tenant: Tenant, clock: ManualClock
             tenant.bank.jobs.notice()
         return job["state"] == "dead" and bool(job["attempts"] == attempts)
 
-    await until_so(so)
+    await until_so(so, _PATIENCE)
     return job

@@ -49,6 +49,7 @@ async def test_facts_are_drawn_replaced_and_once_deleted_not_learned_again(
     assert [event["action"] for event in history] == ["ADD", "SUPERSEDE"]
     assert tenant.bank.footing.store.tokens_used(clock()) == 2 * used, "each call is counted once"
 
+    clock.advance(hours=1)
     await call(client, "DELETE", f"/v1/memories/{vienna['id']}")
     provider.answer(draws("Ada lives in Vienna."))
     await learned(client, "As I said, I live in Vienna.")
