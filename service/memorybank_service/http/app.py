@@ -34,7 +34,7 @@ LARGER_BODIES = {
 
 def create_app(tenant: Tenant, keys: KeyRing, metrics: Metrics, tracing: Tracing | None = None) -> ASGIApp:
     # The pages of /docs load scripts from elsewhere; /openapi.json is what tools need.
-    app = FastAPI(title="MemoryBank", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(title="MemoryBank", version=__version__, openapi_url=None, redirect_slashes=False)
     app.state.tenant = tenant
     app.state.gate = Gate(keys, RateLimiter(time.monotonic))
     app.state.idempotent_under_way = set()
@@ -46,8 +46,8 @@ def create_app(tenant: Tenant, keys: KeyRing, metrics: Metrics, tracing: Tracing
     app.include_router(v1.router)
     app.include_router(completions.router)
     app.router.routes.append(Route("/mcp", McpEndpoint(tenant, app.state.gate)))
-    problems.register(app)
     openapi.describe(app)
+    problems.register(app)
     # Around everything, so that a refused body and a failure are counted too.
     inner: ASGIApp = Audited(Segments(BodyLimit(app, LARGER_BODIES)))
     return Measuring(inner if tracing is None else Traced(inner, tracing), metrics)

@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 LARGEST_CONTENT = 32 << 10
 LARGEST_METADATA = 16 << 10
@@ -79,6 +79,10 @@ def _filter_values(metadata: dict[str, Any]) -> dict[str, Any]:
     return metadata
 
 
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class Strict(BaseModel):
     """A request in which nothing is taken for something else: no field that is not known, no "5" for 5."""
 
@@ -124,7 +128,9 @@ MetadataFilter = Annotated[
     AfterValidator(_filter_values),
     WithJsonSchema(_FILTER_SCHEMA | _KNOWN_IDS),
 ]
-TopK = Annotated[int, Field(ge=1, le=MOST_RESULTS, strict=True)]
+WHOLE = BeforeValidator(_whole)
+"""For a strict integer: JSON has one kind of numbers, and 3.0 is 3."""
+TopK = Annotated[int, Field(ge=1, le=MOST_RESULTS, strict=True), WHOLE]
 MemoryId = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]+$")]
 """Of a user, an agent, a run, a speaker, a memory: any characters but NUL."""

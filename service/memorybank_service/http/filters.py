@@ -35,6 +35,7 @@ MOST_VALUES = 64
 LONGEST_NAME = 256
 LONGEST_TEXT = 2048
 LONGEST_JSON = 16 << 10
+_SCHEMA = "#/components/schemas/Filter"
 _LARGEST_NUMBER = int(sys.float_info.max)
 _OPERATORS = frozenset(get_args(Operator))
 _LISTS = frozenset({"in", "nin"})
@@ -66,16 +67,10 @@ def _parse_json(text: object) -> Filter | None:
 JsonFilter = Annotated[
     Any,
     PlainValidator(_parse_json),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "contentMediaType": "application/json",
-            "contentSchema": {"$ref": "#/components/schemas/Filter"},
-            "examples": ['{"speaker": "Ada"}'],
-        }
-    ),
+    WithJsonSchema({"contentMediaType": "application/json", "contentSchema": {"$ref": _SCHEMA}}),
 ]
-Filters = Annotated[Any, PlainValidator(parse_filter), WithJsonSchema({"$ref": "#/components/schemas/Filter"})]
+"""In a query."""
+Filters = Annotated[Any, PlainValidator(parse_filter), WithJsonSchema({"$ref": _SCHEMA})]
 
 
 class _Parser:
@@ -98,7 +93,7 @@ class _Parser:
         if name == "metadata":
             if not isinstance(value, Mapping) or not value:
                 raise ValueError(f"{place} must be an object with the keys to compare")
-            return _all([self._field(METADATA_PREFIX + key, asked, f"{place}.{key}") for key, asked in value.items()])
+            return _all([self._field(key, asked, f"{place}.{key}", METADATA_PREFIX) for key, asked in value.items()])
         if name not in ("AND", "OR", "NOT"):
             return self._field(name, value, place)
         self._spend(place)
@@ -109,10 +104,11 @@ class _Parser:
         parts = [self._object(part, f"{place}.{number}", depth + 1) for number, part in enumerate(value)]
         return And(parts) if name == "AND" else Or(parts) if name == "OR" else Not(Or(parts))
 
-    def _field(self, name: str, asked: object, place: str) -> Filter:
-        _check_unicode(name, place)
-        if not 0 < len(name.removeprefix(METADATA_PREFIX)) <= LONGEST_NAME:
+    def _field(self, key: str, asked: object, place: str, prefix: str = "") -> Filter:
+        _check_unicode(key, place)
+        if not 0 < len(key) <= LONGEST_NAME:
             raise ValueError(f"{place[:80]} has a name of 0 or more than {LONGEST_NAME} characters")
+        name = prefix + key
         if not isinstance(asked, Mapping):
             return self._comparison(name, "eq", asked, place)
         if not asked or (unknown := [op for op in asked if op not in _OPERATORS]):
@@ -162,12 +158,39 @@ def _check_value(value: object, op: Operator, name: str, place: str) -> None:
             raise ValueError(f"{place} must be a smaller number")
     elif value is not None:
         raise ValueError(f"{place} must be a text, a number, true, false, null or a list of such")
-    if op in _ORDERS and (isinstance(value, bool) or not isinstance(value, str | int | float)):
-        raise ValueError(f"{place} must be a number or a text")
     if op in _TEXTS and name in OWN_FIELDS - TEXT_FIELDS:
         raise ValueError(f"{place} cannot be asked: the field is no text")
-    if (op == "icontains" or (op == "contains" and name in TEXT_FIELDS)) and not isinstance(value, str):
-        raise ValueError(f"{place} must be a text")
+    if op in _ORDERS and name == "pinned":
+        raise ValueError(f"{place} cannot be asked: of true and false none is less")
+    expected = _expected(name, op)
+    is_absent = value is None and name in TEXT_FIELDS and op not in _ORDERS | _TEXTS
+    if expected is not None and not is_absent and not _KINDS[expected](value):
+        raise ValueError(f"{place} must be {expected}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_KINDS: Mapping[str, Callable[[object], bool]] = {
+    "true or false": lambda value: isinstance(value, bool),
+    "a number": _is_number,
+    "a text": lambda value: isinstance(value, str),
+    "a number or a text": lambda value: isinstance(value, str) or _is_number(value),
+}
+
+
+def _expected(name: str, op: Operator) -> str | None:
+    """What a value is compared with; None: with anything, as metadata may hold it."""
+    if name in TIME_FIELDS:
+        return None  # which is read as a time later
+    if name == "pinned":
+        return "true or false"
+    if name == "importance":
+        return "a number"
+    if name in TEXT_FIELDS or op == "icontains":
+        return "a text"
+    return "a number or a text" if op in _ORDERS else None
 
 
 def _check_unicode(text: str, place: str) -> None:
@@ -211,8 +234,9 @@ def _span(value: Scalar, place: str) -> tuple[float, float]:
 
 def filter_schema() -> dict[str, Any]:
     """As a JSON Schema, of the name `Filter`."""
-    this = {"$ref": "#/components/schemas/Filter"}
+    this = {"$ref": _SCHEMA}
     text = {"type": "string", "maxLength": LONGEST_TEXT}
+    names = {"minLength": 1, "maxLength": LONGEST_NAME}
     moment = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
     number = {"type": "number"}
     scalar = {"anyOf": [text, number, {"type": "boolean"}, {"type": "null"}]}
@@ -246,13 +270,19 @@ def filter_schema() -> dict[str, Any]:
             "AND": several,
             "OR": several,
             "NOT": {"anyOf": [this, several]},
-            "metadata": {"type": "object", "additionalProperties": any_key, "minProperties": 1, "maxProperties": 16},
+            "metadata": {
+                "type": "object",
+                "additionalProperties": any_key,
+                "propertyNames": names,
+                "minProperties": 1,
+                "maxProperties": 16,
+            },
             **dict.fromkeys(sorted(TEXT_FIELDS), of_text),
             **dict.fromkeys(sorted(TIME_FIELDS), of_time),
             "importance": condition(number, number, None),
             "pinned": condition({"type": "boolean"}, None, None),
         },
-        "propertyNames": {"minLength": 1, "maxLength": LONGEST_NAME - len(METADATA_PREFIX)},
+        "propertyNames": names,
         "maxProperties": 16,
         "additionalProperties": any_key,
         "examples": [

@@ -23,12 +23,12 @@ def encoded(value: object) -> str:
 
 
 async def listing(
-    items: Sequence[T], shown: Callable[[T], Mapping[str, Any]], status: int = 200, **rest: object
+    items: Sequence[T], shown: Callable[[T], Mapping[str, Any]], named: str = "results", **rest: object
 ) -> Response:
     """`{"results": [...], **rest}`."""
     if len(items) <= _FEW:
-        return ChunkedJson(list(_chunks(items, shown, rest)), status)
-    return ChunkedJson(await asyncio.to_thread(lambda: list(_chunks(items, shown, rest))), status)
+        return ChunkedJson(list(_chunks(items, shown, named, rest)))
+    return ChunkedJson(await asyncio.to_thread(lambda: list(_chunks(items, shown, named, rest))))
 
 
 def single(value: Mapping[str, Any], status: int = 200) -> Response:
@@ -39,8 +39,10 @@ def array(values: Sequence[Mapping[str, Any]]) -> Response:
     return Response(encoded(values), media_type="application/json")
 
 
-def _chunks(items: Sequence[T], shown: Callable[[T], Mapping[str, Any]], rest: Mapping[str, object]) -> Iterator[bytes]:
-    chunk = bytearray(b'{"results":[')
+def _chunks(
+    items: Sequence[T], shown: Callable[[T], Mapping[str, Any]], named: str, rest: Mapping[str, object]
+) -> Iterator[bytes]:
+    chunk = bytearray(f'{{"{named}":['.encode())
     for number, item in enumerate(items):
         chunk += b"," if number else b""
         chunk += encoded(shown(item)).encode()
@@ -58,8 +60,8 @@ class ChunkedJson(Response):
 
     media_type = "application/json"
 
-    def __init__(self, chunks: Sequence[bytes], status: int) -> None:
-        super().__init__(None, status, {"Content-Length": str(sum(map(len, chunks)))})
+    def __init__(self, chunks: Sequence[bytes]) -> None:
+        super().__init__(headers={"Content-Length": str(sum(map(len, chunks)))})
         self._chunks = chunks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

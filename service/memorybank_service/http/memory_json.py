@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from memorybank_service.clock import rfc3339
 from memorybank_service.memory.keeping import Kept
+from memorybank_service.memory.recalling import Recollection
 from memorybank_service.memory.retention import MemoryState
 from memorybank_service.store.records import Kind
 
@@ -54,6 +55,36 @@ class MemoryAnswer(BaseModel):
     kind: Kind = Field(description="`turn`: what was said; `fact`: what a model made of it.")
     source_ids: list[str] | None = Field(None, description="Of a fact: the memories that it was made of.")
     superseded_by: str | None = Field(None, description="Where a newer fact has taken its place: the id of that one.")
+
+
+class FoundMemoryAnswer(MemoryAnswer):
+    model_config = ConfigDict(
+        title="SearchResult",
+        json_schema_extra={"examples": [EXAMPLE | {"score": 1.42, "similarity": 0.71, "retention": 0.97}]},
+    )
+
+    score: float = Field(description="Orders one answer; says nothing across answers.")
+    similarity: float = Field(
+        ge=0, le=1, description="The cosine; of one found by its words alone the share of the query's terms in it."
+    )
+    retention: float = Field(ge=0, le=1, description="What is left of it: from 1, just recalled, down to 0.")
+    explain: dict[str, float] | None = Field(None, description="The parts that the score is the sum of.")
+    neighbors: list[MemoryAnswer] | None = Field(
+        None, description="What was said just before and after it in its run, in that order."
+    )
+
+
+def found_json(found: Recollection) -> dict[str, Any]:
+    shown = memory_json(found.kept) | {
+        "score": found.hit.score,
+        "similarity": found.hit.similarity,
+        "retention": found.hit.retention,
+    }
+    if found.hit.explain is not None:
+        shown["explain"] = dict(found.hit.explain)
+    if found.neighbours:
+        shown["neighbors"] = [memory_json(neighbour) for neighbour in found.neighbours]
+    return shown
 
 
 def memory_json(kept: Kept) -> dict[str, Any]:

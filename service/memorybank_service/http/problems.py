@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from memorybank_service.http.methods import Methods
 from memorybank_service.http.problem_types import PREFIX
 from memorybank_service.llm.errors import BudgetSpentError, ProviderError, RateLimitedError
 from memorybank_service.store import ConflictError, StoreError, StoreFullError
@@ -95,13 +96,15 @@ def alternative(name: str) -> str:
 
 
 def register(app: FastAPI) -> None:
-    """Every error of the application answers in this one form."""
+    """Every error of the application answers in this one form. Once it has all of its routes."""
+    methods = Methods(app)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
         if not isinstance(error, Problem):
             name = _NAMES.get(error.status_code, "refused")
-            error = Problem(error.status_code, name, _sentence(request, error), headers=error.headers)
+            headers = {"Allow": methods.of(request.scope["path"])} if error.status_code == 405 else error.headers
+            error = Problem(error.status_code, name, _sentence(request, error), headers=headers)
         return problem_response(_as_sent(request), error)
 
     @app.exception_handler(RequestValidationError)

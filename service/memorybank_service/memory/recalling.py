@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from memorybank_service.clock import SECONDS_PER_HOUR
+from memorybank_service.memory.context import Context, build_context
 from memorybank_service.memory.footing import Footing
 from memorybank_service.memory.keeping import ACTIVE, EVERY_STATE, Kept, kept
 from memorybank_service.memory.retention import MemoryState
@@ -45,6 +46,14 @@ class Recollection:
     memory: Memory
     hit: Hit
     state: MemoryState
+    sources: Sequence[str] = ()
+    """Ids of the memories that a fact was made of."""
+    neighbours: Sequence[Kept] = ()
+    """What was said around it, in the order in which it was said."""
+
+    @property
+    def kept(self) -> Kept:
+        return Kept(self.memory, self.state, self.hit.retention, self.sources)
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,16 @@ class Found:
     recollections: Sequence[Recollection]
     degraded: Sequence[str] = ()
     """What could not be used for it, each a sentence; empty where everything was."""
+
+
+@dataclass(frozen=True)
+class ForPrompt:
+    """Found memories as a text."""
+
+    context: Context
+    recollections: Sequence[Recollection]
+    """Those that are in it, in the order of its lines."""
+    degraded: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -93,9 +112,16 @@ class Recalling:
         )
         return Found(await self._on.read(self._search, wanted.scope, query), degraded)
 
+    async def for_prompt(self, wanted: Search, max_tokens: int) -> ForPrompt:
+        """What is found, as far as it fits. Counts no recall."""
+        found = await self.search(wanted)
+        context = await self._on.read(build_context, [f.memory for f in found.recollections], max_tokens)
+        return ForPrompt(context, [found.recollections[place] for place in context.chosen], found.degraded)
+
     async def record_recalls(self, found: Sequence[Recollection]) -> int:
-        """Counts the recall of the first results of an answer; to be called after it has been sent."""
-        recalled = [f.hit.seq for f in found[:RECALLED_RESULTS] if f.hit.similarity >= SIMILARITY_FLOOR]
+        """Counts the recall of the best results of an answer; to be called after it has been sent."""
+        best = sorted(found, key=lambda f: -f.hit.score)[:RECALLED_RESULTS]
+        recalled = [f.hit.seq for f in best if f.hit.similarity >= SIMILARITY_FLOOR]
         if not recalled:
             return 0
         now = self._on.now()
@@ -136,12 +162,15 @@ class Recalling:
         state = self._on.standing(view)
         self._on.timed("roster", time.perf_counter() - started)
         hits = search(view, state, query, self._on.timed)
-        memories = self._on.store.fetch([hit.seq for hit in hits])
-        return [
-            Recollection(memory, hit, self._on.state_of(memory)[0])
-            for hit in hits
-            if (memory := memories.get(hit.seq)) is not None
-        ]
+        around = {seq for hit in hits for seq in (*hit.before, *hit.after)}
+        memories = self._on.store.fetch([*(hit.seq for hit in hits), *around])
+        found = []
+        for hit in hits:
+            if (memory := memories.get(hit.seq)) is not None:
+                it = kept(self._on, memory)
+                beside = [kept(self._on, memories[seq]) for seq in (*hit.before, *hit.after) if seq in memories]
+                found.append(Recollection(memory, hit, it.state, it.sources, beside))
+        return found
 
     def _page(
         self,

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from memorybank_service.clock import rfc3339
@@ -13,7 +13,6 @@ from memorybank_service.http.fields import Limit, Name, Strict
 from memorybank_service.http.json_answers import listing
 from memorybank_service.http.memory_json import EXAMPLE, MemoryAnswer, memory_json
 from memorybank_service.http.openapi import problems
-from memorybank_service.http.v1.bodies import one_run
 from memorybank_service.memory.outlook import Outlook
 
 router = APIRouter(prefix="/forgetting", tags=["forgetting"])
@@ -113,16 +112,11 @@ class PreviewQuery(BaseModel):
     )
     agent_id: Name | None = None
     run_id: Name | None = None
-    session_id: Name | None = Field(None, description="Another name of `run_id`; give one of them.")
+    session_id: Name | None = Field(None, description="Another name of `run_id`, which goes before it.")
     limit: Limit = 100
     cursor: str | None = Field(
         None, pattern=r"^[0-9]{1,18}\.[0-9]{1,18}$", description="`next_cursor` of the page before."
     )
-
-    @model_validator(mode="after")
-    def _one_run(self) -> "PreviewQuery":
-        one_run(self.run_id, self.session_id)
-        return self
 
 
 @router.get(
@@ -134,7 +128,7 @@ class PreviewQuery(BaseModel):
 )
 async def preview_forgetting(request: Request, query: Annotated[PreviewQuery, Query()], bank: Bank) -> Response:
     """What will fade, memory by memory, and why: what fades first first, what never fades last."""
-    scope = scope_of(request, query.user_id, query.agent_id, one_run(query.run_id, query.session_id))
+    scope = scope_of(request, query.user_id, query.agent_id, query.run_id or query.session_id)
     next_run = tenant_of(request).scheduler.next_forgetting
     preview = await bank.decay.preview(scope, next_run, query.limit, query.cursor)
     threshold = bank.footing.forgetting.threshold

@@ -10,6 +10,7 @@ from memorybank_service.clock import rfc3339
 from memorybank_service.http.asked import Bank, scope_of
 from memorybank_service.http.auth import require
 from memorybank_service.http.fields import Cursor, Importance, Limit, Name, PlainMetadata, Strict, Text
+from memorybank_service.http.filters import JsonFilter
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.json_answers import array, encoded, listing, single
 from memorybank_service.http.memory_json import MemoryAnswer, memory_json
@@ -17,7 +18,6 @@ from memorybank_service.http.openapi import problems
 from memorybank_service.http.paths import PathId
 from memorybank_service.http.problems import not_found
 from memorybank_service.http.times import Time
-from memorybank_service.http.v1.bodies import one_run
 from memorybank_service.memory.keeping import EVERY_STATE, Kept
 from memorybank_service.memory.retention import MemoryState
 from memorybank_service.store import Along, Amendment, Event
@@ -93,15 +93,11 @@ class ListQuery(BaseModel):
     )
     agent_id: Name | None = None
     run_id: Name | None = None
-    session_id: Name | None = Field(None, description="Another name of `run_id`; give one of them.")
+    session_id: Name | None = Field(None, description="Another name of `run_id`, which goes before it.")
     state: list[MemoryState] = Field([], description="Left out: every state.")
+    filters: JsonFilter = Field(None, description="As in a search, as JSON.")
     limit: Limit = 100
     cursor: Cursor | None = None
-
-    @model_validator(mode="after")
-    def _one_run(self) -> "ListQuery":
-        one_run(self.run_id, self.session_id)
-        return self
 
 
 @router.get(
@@ -114,8 +110,9 @@ class ListQuery(BaseModel):
 async def list_memories(request: Request, query: Annotated[ListQuery, Query()], bank: Bank) -> Response:
     """The latest arrival first. Nothing of it counts as a recall."""
     page = await bank.recall.page(
-        scope_of(request, query.user_id, query.agent_id, one_run(query.run_id, query.session_id)),
+        scope_of(request, query.user_id, query.agent_id, query.run_id or query.session_id),
         states=frozenset(query.state) or EVERY_STATE,
+        wanted=query.filters,
         limit=query.limit,
         cursor=query.cursor,
     )

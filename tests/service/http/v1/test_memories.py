@@ -153,7 +153,6 @@ async def test_a_list_is_narrowed_to_states(client: httpx.AsyncClient) -> None:
         {"cursor": "x"},
         {"state": "asleep"},
         {"usr_id": "ada"},
-        {"run_id": "a", "session_id": "b"},
         {"user_id": ""},
     ],
 )
