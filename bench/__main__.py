@@ -1,23 +1,45 @@
-"""`python -m bench`: every figure, on the cluster that `make demo` brings up."""
+"""`python -m bench [FIGURE ...]`: the named figures or all, of the service alone and on the cluster of the demo."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from types import ModuleType
 
 from kubernetes import config, dynamic
 
-from bench import repair, tenant_ready
+from bench import adding, footprint, load, repair, tenant_ready
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.progress import Progress
 from e2e.kubectl import KubectlError
 from e2e.stack import bring_up
 
+OF_THE_SERVICE = {"adding": adding, "footprint": footprint, "load": load}
+ON_THE_CLUSTER = {"tenant_ready": tenant_ready, "repair": repair}
+
 
 def main() -> int:
+    wanted = sys.argv[1:] or _all()
+    if unknown := set(wanted) - set(_all()):
+        sys.stderr.write(f"make bench: no figure {', '.join(sorted(unknown))}; there are {', '.join(_all())}\n")
+        return 2
+    for name, of_service in OF_THE_SERVICE.items():
+        if name in wanted:
+            print(of_service.run(), end="\n\n", flush=True)
+    return _on_the_cluster([figure for name, figure in ON_THE_CLUSTER.items() if name in wanted])
+
+
+def _all() -> list[str]:
+    return [*OF_THE_SERVICE, *ON_THE_CLUSTER]
+
+
+def _on_the_cluster(figures: Sequence[ModuleType]) -> int:
+    if not figures:
+        return 0
     try:
         stack = bring_up(Progress())
         client = dynamic.DynamicClient(config.new_client_from_config(str(stack.access.kubeconfig)))
-        for figure in (tenant_ready, repair):
+        for figure in figures:
             print(figure.run(stack.kubectl, client), end="\n\n", flush=True)
     except (ClusterError, KubectlError, TimeoutError) as error:
         sys.stderr.write(f"make bench: {error}\n")

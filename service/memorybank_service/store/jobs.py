@@ -29,7 +29,7 @@ def enqueue(connection: sqlite3.Connection, job: NewJob, now: float) -> str:
     connection.execute(
         "INSERT INTO job (id, kind, arguments, owner, key, state, due, created_at, updated_at) "
         "VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?7, ?7)",
-        (job_id, job.kind, json.dumps(job.arguments), owner, job.key, job.due, now),
+        (job_id, job.kind, json.dumps(job.arguments), owner, job.key, job.due or now, now),
     )
     return job_id
 

@@ -44,9 +44,9 @@ def test_a_collection_serves_the_space_it_was_made_for(tmp_path: Path) -> None:
 
 def test_nothing_is_answered_before_it_is_opened(tmp_path: Path) -> None:
     chroma = ChromaProcess(tmp_path / "chroma")
+    chroma.discard()  # starts the process, which may take longer than a search waits
     with pytest.raises(HandlerError, match="not open"):
         chroma.nearest(vectors(1)[0], 5)
-    chroma.discard()
     chroma.close()
     assert not (tmp_path / "chroma").exists()
 
