@@ -19,3 +19,8 @@ system_clock: Clock = time.time
 def rfc3339(seconds: float) -> str:
     """The moment as RFC 3339 in UTC with milliseconds, as every answer gives it."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def rfc3339_exact(seconds: float) -> str:
+    """With microseconds: read again it is the same moment to a millionth of a second."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -34,6 +34,9 @@ class RemoteModel:
             raise error
         return [self._vector(text) for text in texts]
 
+    def forget(self) -> None:
+        """It remembers nothing."""
+
     def _vector(self, text: str) -> Vector:
         made = np.zeros(self._length, np.float32)
         for word in text.lower().replace(".", " ").replace("?", " ").split():

@@ -91,6 +91,22 @@ def test_a_full_volume_refuses_writes_and_still_reads_and_deletes(service: Runni
     assert not [line for line in service.log() if line["level"] == "error"]
 
 
+def test_a_person_can_be_erased_on_a_full_volume(service: RunningService, tmp_path: Path) -> None:
+    """More than the ballast has room for: it is done in pieces."""
+    client, volume = service.ready(), Volume(service, tmp_path)
+    for start in range(0, 120, 20):
+        memories = [{"content": long_text(number), "user_id": "ada"} for number in range(start, start + 20)]
+        assert client.post("/v1/memories/batch", json={"memories": memories}).status_code == 201
+    assert store(client, 500, "ben").status_code == 200
+    volume.fill_up()
+    erased = client.delete("/v1/users/ada")
+    assert erased.status_code == 200, erased.text
+    assert erased.json()["counts"]["memories"] == 120
+    assert client.get("/memory_stats").json()["total_memories"] == 1
+    assert volume.free() > _MIB
+    assert store(client, 1_000).status_code == 200
+
+
 def test_writes_stop_before_there_is_no_room_to_tidy_up(service: RunningService, tmp_path: Path) -> None:
     client, volume = service.ready(), Volume(service, tmp_path)
     volume.fill_up(leave=5 * _MIB)

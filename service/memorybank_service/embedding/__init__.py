@@ -42,3 +42,7 @@ class Embedder(Protocol):
     def embed(self, texts: Sequence[str]) -> list[Vector]:
         """One vector a text, in their order. Takes its time: call it off the event loop. Raises EmbeddingError."""
         ...
+
+    def forget(self) -> None:
+        """What it remembers of texts."""
+        ...

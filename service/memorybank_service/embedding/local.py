@@ -41,6 +41,9 @@ class LocalEmbedder:
     def embed(self, texts: Sequence[str]) -> list[Vector]:
         return [self._embed_one(text) for text in texts]
 
+    def forget(self) -> None:
+        """It remembers nothing."""
+
     def _embed_one(self, text: str) -> Vector:
         encoding = self._tokenizer.encode(text)
         inputs = {

@@ -64,6 +64,9 @@ class RemoteEmbedder:
             self._remembered.keep(batch, vectors)
         return [made[text] for text in wanted]
 
+    def forget(self) -> None:
+        self._remembered.clear()
+
     def _ask(self, batch: Sequence[str]) -> list[Vector]:
         call = EmbedCall(self._endpoint, tuple(batch), time.monotonic() + self._seconds, ANSWER_BYTES)
         try:
@@ -104,6 +107,9 @@ class UnconfiguredEmbedder:
     def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Raises EmbeddingError, always."""
         raise EmbeddingError(self._missing)
+
+    def forget(self) -> None:
+        """It knows nothing."""
 
 
 def cut(text: str) -> str:
@@ -148,6 +154,11 @@ class _Remembered:
                     self._vectors.move_to_end(digest)
                     found[text] = vector
         return found
+
+    def clear(self) -> None:
+        with self._lock:
+            self._vectors.clear()
+            self._size = 0
 
     def keep(self, texts: Sequence[str], vectors: Sequence[Vector]) -> None:
         with self._lock:

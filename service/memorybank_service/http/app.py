@@ -28,6 +28,7 @@ LARGER_BODIES = {
     "/v1/batch": 8 << 20,
     "/v1/chat/completions": 2 << 20,
     "/chat": 2 << 20,
+    "/v1/import": 1 << 40,  # to the disk, which has its end
 }
 """In bytes, by path; everywhere else a body holds one memory."""
 

@@ -90,6 +90,12 @@ def not_found(what: str, identity: str) -> Problem:
     return Problem(404, "not-found", f"There is no {what} {_sendable(identity)!r}.")
 
 
+def field_errors(errors: Sequence[Any]) -> list[tuple[str, str]]:
+    """Which field each is about and what is wrong with it, without what was sent."""
+    described = [_describe(error) for error in errors[:_MOST_ERRORS]]
+    return [(str(one["field"]), str(one["message"])) for one in described]
+
+
 def alternative(name: str) -> str:
     """The tag of one of a body's forms, which is left out where a field is named."""
     return f"<{name}>"

@@ -9,6 +9,10 @@ summing_up  summaries of days, and the portrait
 jobs        work that outlives a restart
 embeddings  vectors that come later than the words
 reembedding changing the embedding model
+exporting   everything of a user or the tenant, on its way out
+importing   uploads, taken in in the background
+backups     copies of everything on the tenant's own volume
+erasing     a person's whole memory, gone for good
 maintenance what the store needs from time to time
 """
 
@@ -18,10 +22,14 @@ from collections.abc import Callable
 from memorybank_service.clock import Clock
 from memorybank_service.embedding import Embedder
 from memorybank_service.llm import LanguageModel
+from memorybank_service.memory.backing_up import BackingUp
 from memorybank_service.memory.decay import Decay
 from memorybank_service.memory.embedding_queue import EmbeddingQueue
 from memorybank_service.memory.entities import Entities
+from memorybank_service.memory.erasing import Erasing
+from memorybank_service.memory.exporting import Exporting
 from memorybank_service.memory.footing import Footing, ignore_timing
+from memorybank_service.memory.importing import Importing
 from memorybank_service.memory.jobs import Jobs
 from memorybank_service.memory.keeping import EXTRACT, Keeping
 from memorybank_service.memory.learning import Learning
@@ -59,6 +67,11 @@ class MemoryBank:
         self.decay = Decay(self.footing)
         self.embeddings = EmbeddingQueue(self.footing)
         self.reembedding = Reembedding(self.footing, self.jobs, MOVING_DATA)
+        self.exporting = Exporting(self.footing)
+        self.importing = Importing(self.footing, self.jobs, self.memories, MOVING_DATA)
+        moving = asyncio.Lock()
+        self.backups = BackingUp(self.footing, self.jobs, UPKEEP, moving)
+        self.erasing = Erasing(self.footing, moving)
         self.maintenance = Maintenance(self.footing, self.jobs, UPKEEP)
         self.model = model
         if model is not None:
@@ -68,7 +81,10 @@ class MemoryBank:
 
     async def open(self) -> None:
         await self.footing.alive.open()
+        await self.erasing.open()
         await self.decay.open()
+        await self.backups.open()
+        await self.importing.open()
         self.jobs.start()
         self.embeddings.start()
 

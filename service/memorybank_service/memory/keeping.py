@@ -91,8 +91,8 @@ class Keeping:
         """
         vectors = await self._on.vectors.for_writing([embedded_text(draft.content, draft.speaker) for draft in drafts])
         now = self._on.now()
-        new = [_memory(draft, now, vector) for draft, vector in zip(drafts, vectors, strict=True)]
-        extraction = self._extraction(drafts, new)
+        new = [new_memory(draft, now, vector) for draft, vector in zip(drafts, vectors, strict=True)]
+        extraction = self.extraction(drafts, new)
         along = replace(along, jobs=[*along.jobs, *extraction])
         added = await asyncio.wrap_future(self._on.store.add(new, _answering(along, self._stored)))
         if extraction:
@@ -142,7 +142,7 @@ class Keeping:
         first = next((event.old_content for event in events if event.action == "UPDATE"), memory.content)
         return [Event(0, memory_id, "ADD", None, first, memory.stored_at, None), *events]
 
-    def _extraction(self, drafts: Sequence[Draft], new: Sequence[NewMemory]) -> list[NewJob]:
+    def extraction(self, drafts: Sequence[Draft], new: Sequence[NewMemory]) -> list[NewJob]:
         """A job for what was said in one run at a time, in pieces that a model can take."""
         if not self._jobs.knows(EXTRACT):
             return []
@@ -177,7 +177,7 @@ def _answering(along: Along, returned: Callable[[T], object]) -> Along:
     return replace(along, receipt=replace(along.receipt, answer=lambda result: answer(returned(cast(T, result)))))
 
 
-def _memory(draft: Draft, now: float, vector: Vector | None) -> NewMemory:
+def new_memory(draft: Draft, now: float, vector: Vector | None) -> NewMemory:
     return NewMemory(
         id=draft.id or str(uuid.uuid4()),
         content=draft.content,

@@ -128,5 +128,7 @@ class Vectors:
         """The provider does not answer: searches do not wait for it for a while."""
         self._failure, self._quiet_until = reason.rstrip("."), self._monotonic() + QUIET_SECONDS
 
-    def forget_queries(self) -> None:
+    def forget(self) -> None:
+        """What was asked lately: somebody is erased."""
         self._queries.clear()
+        self._embedder.forget()

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorybank_service.store.filters import Filter, Value
+from memorybank_service.store.parts import Backups, Erasures, Purged, Spaces, Spooling, Transfer, Upkeep
 from memorybank_service.store.records import (
     NO_USER,
     NOTHING_ALONG,
@@ -26,11 +27,14 @@ from memorybank_service.store.records import (
     Added,
     Along,
     Amendment,
+    Backup,
     Entity,
     EntityKind,
+    Erasure,
     Event,
     Job,
     JobEnd,
+    JobProgress,
     JobState,
     KeptReply,
     KeptSummary,
@@ -58,7 +62,13 @@ __all__ = [
     "Space",
     "Spaces",
     "Upkeep",
+    "Transfer",
+    "Spooling",
     "Purged",
+    "Backup",
+    "Backups",
+    "Erasure",
+    "Erasures",
     "NO_USER",
     "WHOLE_TENANT",
     "Memory",
@@ -78,6 +88,7 @@ __all__ = [
     "SummaryKind",
     "Job",
     "JobEnd",
+    "JobProgress",
     "JobState",
     "NewJob",
     "FadedMemory",
@@ -214,35 +225,6 @@ class View(Protocol):
         ...
 
 
-class Spaces(Protocol):
-    """Embedding every memory anew while the store is in use: into vectors of their own, which then take the place."""
-
-    @property
-    def current(self) -> Space:
-        """That of the vectors which searches compare."""
-        ...
-
-    def begin_next(self, name: str) -> Future[None]:
-        """The next vectors are of the space of this name; what was gathered for another is dropped."""
-        ...
-
-    def missing_next(self, after: int, limit: int) -> list[Memory]:
-        """Memories without their next vector, in the order of arrival, behind the number `after`."""
-        ...
-
-    def count_next(self) -> tuple[int, int]:
-        """How many memories have their next vector, of how many."""
-        ...
-
-    def write_next(self, vectors: Mapping[int, tuple[float, Vector]], name: str) -> Future[int]:
-        """As `set_vectors`."""
-        ...
-
-    def swap(self, configured: Space, tolerated: int, now: float, along: Along) -> Future[bool]:
-        """In one commit, unless more than `tolerated` memories lack their next vector; those that do wait for it."""
-        ...
-
-
 class Entities(Protocol):
     def listed(self, limit: int, offset: int) -> list[Entity]:
         """Users first, then agents, apps and runs, each by name."""
@@ -274,44 +256,6 @@ class Summaries(Protocol):
 
     def write(self, user_id: str, made: Sequence[KeptSummary], ends: JobEnd | None, now: float) -> Future[int]:
         """How many are kept: of what somebody deleted meanwhile nothing is."""
-        ...
-
-
-@dataclass(frozen=True)
-class Purged:
-    """How many were removed because their time is over."""
-
-    replies: int
-    jobs: int
-    copies: int
-    """Of the store as it was before a migration."""
-
-
-class Upkeep(Protocol):
-    """What a store in use needs from time to time, each a step that others can go on beside. Raises BrokenOffError."""
-
-    def check(self) -> None:
-        """Reads everything. Raises StoreError where something is wrong."""
-        ...
-
-    def purge(self, now: float) -> Purged: ...
-
-    def optimise(self) -> None: ...
-
-    def shrink(self) -> int:
-        """Gives what is free inside the files back to the volume; how many bytes."""
-        ...
-
-    def fold(self) -> bool:
-        """The log is empty then; False where a reader was in the way."""
-        ...
-
-    def scrub(self) -> bool:
-        """Nothing of what was deleted is in the files any more; False where a reader was in the way of it."""
-        ...
-
-    def rebuild_index(self) -> bool:
-        """Whether so much was deleted that it is worth it."""
         ...
 
 
@@ -452,10 +396,6 @@ class MemoryStore(Protocol):
         """The newest first; `after`: behind the one of this `created_at` and id."""
         ...
 
-    def count_jobs(self) -> dict[JobState, int]:
-        """Of every state."""
-        ...
-
     def count_tokens(self, tokens: int, now: float) -> Future[None]:
         """Of a language model, beside those of the jobs."""
         ...
@@ -486,6 +426,18 @@ class MemoryStore(Protocol):
 
     @property
     def upkeep(self) -> Upkeep: ...
+
+    @property
+    def erasures(self) -> Erasures: ...
+
+    @property
+    def backups(self) -> Backups: ...
+
+    @property
+    def transfer(self) -> Transfer: ...
+
+    @property
+    def spool(self) -> Spooling: ...
 
     def break_off(self) -> None:
         """Long work that is under way in other threads ends soon, with BrokenOffError."""

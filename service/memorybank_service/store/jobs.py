@@ -5,11 +5,10 @@ import sqlite3
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import get_args
 
 from memorybank_service.store import JobGoneError
 from memorybank_service.store.memories import owner_of
-from memorybank_service.store.records import Job, JobEnd, JobState, NewJob
+from memorybank_service.store.records import Job, JobEnd, JobProgress, JobState, NewJob
 
 _KEPT_SECONDS, _DEAD_KEPT_SECONDS = 7 * 86400.0, 30 * 86400.0
 _COLUMNS = """
@@ -19,7 +18,9 @@ result, error, created_at, updated_at
 
 
 def enqueue(connection: sqlite3.Connection, job: NewJob, now: float) -> str:
-    """The id of the job, or of the one of its key that waits already."""
+    """The id of the job, or of the one of its key that waits already; one of its own id is the same one."""
+    if job.id is not None and find(connection, job.id) is not None:
+        return job.id
     if job.key is not None:
         waiting = connection.execute("SELECT id FROM job WHERE key = ? AND state = 'queued'", (job.key,)).fetchone()
         if waiting is not None:
@@ -54,11 +55,6 @@ def listed(
         (state, kind, limit, created_at, job_id),
     )
     return [_job(row) for row in rows]
-
-
-def counted(connection: sqlite3.Connection) -> dict[JobState, int]:
-    counts = dict(connection.execute("SELECT state, count(*) FROM job GROUP BY state"))
-    return {state: counts.get(state, 0) for state in get_args(JobState)}
 
 
 def take(connection: sqlite3.Connection, now: float, kinds: frozenset[str]) -> Job | None:
@@ -104,6 +100,16 @@ def purge(connection: sqlite3.Connection, now: float) -> int:
 
 def note_progress(connection: sqlite3.Connection, job_id: str, progress: Mapping[str, object], now: float) -> None:
     connection.execute("UPDATE job SET progress = ?, updated_at = ? WHERE id = ?", (json.dumps(progress), now, job_id))
+
+
+def go_on(connection: sqlite3.Connection, progress: JobProgress, now: float) -> None:
+    """Raises JobGoneError where it is not under way any more: what it wrote must not be kept then."""
+    if (
+        connection.execute("SELECT 1 FROM job WHERE id = ? AND state = 'running'", (progress.job_id,)).fetchone()
+        is None
+    ):
+        raise JobGoneError("the job is not under way any more")
+    note_progress(connection, progress.job_id, progress.figures, now)
 
 
 def put_off(connection: sqlite3.Connection, job_id: str, due: float, error: str, now: float) -> None:

@@ -232,14 +232,53 @@ class JobEnd:
 
 
 @dataclass(frozen=True)
+class JobProgress:
+    """How far a job is with what it writes: after a kill it goes on exactly there."""
+
+    job_id: str
+    figures: Mapping[str, object]
+
+
+@dataclass(frozen=True)
 class Along:
     """What is committed together with a write, or not at all."""
 
     jobs: Sequence[NewJob] = ()
     ends: JobEnd | None = None
+    progress: JobProgress | None = None
     receipt: Receipt | None = None
     actor: str | None = None
     """Who writes, for the history."""
 
 
 NOTHING_ALONG = Along()
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """The receipt of one: nobody can tell from it whom it is about without having the store."""
+
+    id: str
+    user: str
+    """The hexadecimal HMAC-SHA-256 of the user's id, under a key of the store's own."""
+    at: float
+    counts: dict[str, int]
+    """What was erased, by kind."""
+    sha256: str
+    """Of the rest of it."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A copy of the store on its own volume."""
+
+    id: str
+    created_at: float
+    bytes: int
+    sha256: str
+    """Of the file."""
+    memories: int
+    users: int
+    schema: int
+    space: str
+    """What the vectors in it were made by."""

@@ -4,7 +4,7 @@ import sqlite3
 import uuid
 from pathlib import Path
 
-from memorybank_service.store import StoreError, notes, spaces
+from memorybank_service.store import StoreError, erasure, notes, spaces
 from memorybank_service.store.records import Space
 from memorybank_service.store.words import RULES
 
@@ -73,6 +73,9 @@ CREATE TABLE job (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX job_due ON job (state, due);
 CREATE UNIQUE INDEX job_queued ON job (key) WHERE key IS NOT NULL AND state = 'queued';
+CREATE TABLE erasure (
+    id TEXT PRIMARY KEY, user TEXT NOT NULL, at REAL NOT NULL, counts TEXT NOT NULL, sha256 TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE usage (day TEXT PRIMARY KEY, tokens INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 
@@ -199,6 +202,7 @@ def _create(connection: sqlite3.Connection, space: Space) -> None:
     _run(connection, _TABLES)
     notes.write(connection, {"store_id": str(uuid.uuid4()), "word_rules": str(RULES)})
     spaces.record(connection, space)
+    erasure.make_key(connection)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 

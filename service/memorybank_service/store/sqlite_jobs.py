@@ -19,6 +19,8 @@ def write_along(
         jobs.enqueue(connection, job, now)
     if along.ends is not None:
         jobs.end(connection, along.ends, now)
+    if along.progress is not None:
+        jobs.go_on(connection, along.progress, now)
     if along.receipt is not None:
         owner = owner_of(connection, next(iter(users))) if len(users) == 1 else None
         keep(connection, along.receipt, result, owner)
@@ -74,9 +76,6 @@ class SqliteJobs:
         after: tuple[float, str] | None = None,
     ) -> list[Job]:
         return jobs.listed(self._readers.get(), state, kind, limit, after)
-
-    def count_jobs(self) -> dict[JobState, int]:
-        return jobs.counted(self._readers.get())
 
     def count_tokens(self, tokens: int, now: float) -> Future[None]:
         """Of a language model, beside those of the jobs."""

@@ -19,6 +19,7 @@ from memorybank_service.store import (
     spaces,
     tombstones,
 )
+from memorybank_service.store.backups import SqliteBackups
 from memorybank_service.store.chroma_index import ChromaIndex
 from memorybank_service.store.embeddings import count_pending, pending, write_vectors
 from memorybank_service.store.entities import SqliteEntities
@@ -42,8 +43,11 @@ from memorybank_service.store.room import Room
 from memorybank_service.store.rosters import EXACT_LIMIT, Rosters
 from memorybank_service.store.schema import open_database
 from memorybank_service.store.scope import ScopeView
+from memorybank_service.store.spool import Spool
+from memorybank_service.store.sqlite_erasures import SqliteErasures
 from memorybank_service.store.sqlite_jobs import SqliteJobs, write_along
 from memorybank_service.store.sqlite_spaces import SqliteSpaces
+from memorybank_service.store.sqlite_transfer import SqliteTransfer
 from memorybank_service.store.summaries import SqliteSummaries
 from memorybank_service.store.told import telling
 from memorybank_service.store.touched import Touched
@@ -75,6 +79,10 @@ class SqliteStore(SqliteJobs):
         self._rosters = Rosters(space.dimension)
         self._index = ChromaIndex(directory / "chroma", TruthAsSource(self._readers, self._writer))
         self.upkeep = SqliteUpkeep(self._path, self._readers, self._writer, self._index)
+        self.erasures = SqliteErasures(self._path, self._readers, self._writer, self._forget_rosters)
+        self.backups = SqliteBackups(self._path, self.room, self.upkeep)
+        self.transfer = SqliteTransfer(self._readers, self._writer, self.erasures, self._tell)
+        self.spool = Spool(directory / "imports", self.room)
         self._index.notice()
         self.room.take_ballast()
 
@@ -312,6 +320,9 @@ class SqliteStore(SqliteJobs):
         if others:
             self._index.rebuild()
             self._unembedded()
+
+    def _forget_rosters(self) -> None:
+        self._rosters = Rosters(self._rosters.dimension)
 
     def _tell(self, touched: Touched) -> None:
         for roster in {id(r): r for owner in touched.added for r in self._rosters.concerned(owner)}.values():

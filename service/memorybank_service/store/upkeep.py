@@ -23,6 +23,7 @@ COPY_KEPT_SECONDS = 7 * 86400.0
 _SLICE_PAGES = 250
 _SCRUBBED_PAGES = 8192
 _ANALYSED_ROWS = 400
+_EMPTIED_SECONDS = 20.0
 _LOOK_UP_STEPS = 100_000  # of SQLite's machine: some milliseconds
 
 
@@ -113,6 +114,14 @@ class SqliteUpkeep:
     def rebuild_index(self) -> bool:
         """Whether so much was deleted or replaced that it is worth it."""
         return self._index.renew_if_worn()
+
+    def empty_index(self) -> bool:
+        try:
+            self._index.rebuild().result(_EMPTIED_SECONDS)
+        except (TimeoutError, StoreError) as error:
+            log.warning("the vector index is not emptied yet", extra={"error": str(error) or "not in time"})
+            return False
+        return True
 
     def _scrub(self, first: int, connection: sqlite3.Connection) -> str:
         if not fold_log(connection):

@@ -8,7 +8,7 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
@@ -42,7 +42,7 @@ class _Job(Generic[Result]):
     write: Callable[[Transaction], Result]
     done: "Future[Result]"
     urgency: Urgency = "ordinary"
-    pieces: Sequence[Callable[[Transaction], object]] = ()
+    pieces: Iterable[Callable[[Transaction], object]] = ()
 
     def run(self, connection: sqlite3.Connection) -> "_Outcome[Result]":
         """Writes within a savepoint: what one write breaks does not concern the others of its group."""
@@ -108,11 +108,12 @@ class Writer:
         self,
         write: Callable[[Transaction], Result],
         urgency: Urgency = "ordinary",
-        pieces: Sequence[Callable[[Transaction], object]] = (),
+        pieces: Iterable[Callable[[Transaction], object]] = (),
     ) -> "Future[Result]":
         """The future is done when the write is on disk; it fails with StoreFullError if there is no room.
 
-        `pieces`: what comes to the same little by little, done before the write where it is relieving and does not fit.
+        `pieces`: what comes to the same little by little, done before the write where it is relieving and does not fit;
+        read in the writer's thread, and only then.
         """
         done: Future[Result] = Future()
         done.set_running_or_notify_cancel()  # a write that was handed over is not taken back
@@ -202,7 +203,7 @@ class Writer:
             self._room.throw_ballast()
         fold_log(self._connection)
         failure = self._commit([job])
-        if not isinstance(failure, StoreFullError) or not job.pieces:
+        if not isinstance(failure, StoreFullError):
             return failure
         for piece in job.pieces:
             fold_log(self._connection)

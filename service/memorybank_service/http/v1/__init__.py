@@ -2,8 +2,20 @@
 
 from fastapi import APIRouter
 
-from memorybank_service.http.v1 import adding, forgetting, jobs, memories, recall, summaries, upkeep, users
+from memorybank_service.http.v1 import (
+    adding,
+    backups,
+    erasing,
+    forgetting,
+    jobs,
+    memories,
+    moving,
+    recall,
+    summaries,
+    upkeep,
+    users,
+)
 
 router = APIRouter(prefix="/v1")
-for concern in (adding, memories, recall, forgetting, users, summaries, jobs, upkeep):
+for concern in (adding, memories, recall, forgetting, users, summaries, jobs, moving, backups, erasing, upkeep):
     router.include_router(concern.router)
