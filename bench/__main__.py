@@ -8,13 +8,19 @@ from types import ModuleType
 
 from kubernetes import config, dynamic
 
-from bench import adding, footprint, load, repair, tenant_ready
+from bench import adding, footprint, importing, load, repair, survival, tenant_ready
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.progress import Progress
 from e2e.kubectl import KubectlError
 from e2e.stack import bring_up
 
-OF_THE_SERVICE = {"adding": adding, "footprint": footprint, "load": load}
+OF_THE_SERVICE = {
+    "adding": adding,
+    "importing": importing,
+    "footprint": footprint,
+    "load": load,
+    "survival": survival,
+}
 ON_THE_CLUSTER = {"tenant_ready": tenant_ready, "repair": repair}
 
 

@@ -13,7 +13,7 @@ from memorybank_service.clock import SECONDS_PER_HOUR
 from memorybank_service.memory.bank import MemoryBank
 from memorybank_service.memory.forgetting import ForgettingResult
 from memorybank_service.settings import Settings
-from memorybank_service.store import StoreError
+from memorybank_service.store import BrokenOffError, StoreError
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 30.0
@@ -88,6 +88,8 @@ class Scheduler:
             if self._bank.now() >= job.next_run:
                 try:
                     await self._run(job)
+                except BrokenOffError:
+                    log.info("a job was broken off by the end of the service", extra={"job": job.id})
                 except StoreError:
                     log.exception("a job failed; it runs again when it is next due", extra={"job": job.id})
 

@@ -1,4 +1,4 @@
-"""Ten kills at random moments; `python -m bench.survival` does two hundred."""
+"""Ten kills at random moments; `python -m bench survival` does two hundred."""
 
 from pathlib import Path
 

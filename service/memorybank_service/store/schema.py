@@ -5,6 +5,7 @@ import uuid
 from pathlib import Path
 
 from memorybank_service.store import StoreError, erasure, notes, spaces
+from memorybank_service.store.foreign_log import remove_foreign_log
 from memorybank_service.store.records import Space
 from memorybank_service.store.words import RULES
 
@@ -168,6 +169,7 @@ def open_database(path: Path, space: Space) -> sqlite3.Connection:
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         needed = ".".join(map(str, OLDEST_SQLITE))
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; {needed} or newer is needed")
+    remove_foreign_log(path)
     try:
         connection = connect(path)
         version = connection.execute("PRAGMA user_version").fetchone()[0]

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from memorybank_service.store import StoreError, notes
+from memorybank_service.store.foreign_log import remove_foreign_log
 from memorybank_service.store.memories import fetch
 from memorybank_service.store.records import Memory, Space, Vector
 from memorybank_service.store.rosters import encode
@@ -44,6 +45,7 @@ def peek(database: Path) -> Space | None:
     """The space of a store's memories, before it is opened; None where there are none yet."""
     if not database.exists():
         return None
+    remove_foreign_log(database)
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         try:
             filled = connection.execute("SELECT 1 FROM memory LIMIT 1").fetchone()

@@ -162,3 +162,26 @@ async def test_after_a_restore_nothing_has_faded_and_everything_is_found(
         assert [job.state for job in await again.bank.jobs.listed(kind="backup")] == ["cancelled"]
     finally:
         await again.close()
+
+
+async def test_the_log_of_a_killed_store_is_not_played_into_a_backup_that_takes_its_place(
+    client: httpx.AsyncClient, tenant: Tenant, settings: Settings, model: ModelFiles, clock: ManualClock
+) -> None:
+    await add(client, "Ada lives in Lisbon.")
+    backup = await back_up(client)
+    await call(
+        client, "POST", "/v1/memories/batch", {"memories": [{"content": f"later {n}"} for n in range(50)]}, status=201
+    )
+    folder = settings.data_directory
+    log = (folder / "memory.db-wal").read_bytes()
+    assert log
+    await tenant.close()
+    shutil.copy(folder / "backups" / backup["id"] / "memory.db", folder / "memory.db")
+    (folder / "memory.db-wal").write_bytes(log)  # as a kill leaves it
+    again = Tenant(settings, model, Metrics(), clock)
+    await again.open()
+    try:
+        assert (await again.bank.totals()).memories == 1
+        again.bank.footing.store.upkeep.check()
+    finally:
+        await again.close()

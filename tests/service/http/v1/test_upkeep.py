@@ -5,7 +5,7 @@ import pytest
 
 from memorybank_service.store import StoreError
 from memorybank_service.tenant import Tenant
-from tests.service.http.v1.calls import call, ended
+from tests.service.http.v1.calls import add, call, ended
 
 
 async def test_maintenance_tells_its_outcome_in_a_sentence(client: httpx.AsyncClient) -> None:
@@ -49,3 +49,16 @@ async def test_everything_is_embedded_anew_on_demand(client: httpx.AsyncClient) 
 @pytest.mark.parametrize("path", ["/v1/maintenance", "/v1/reembed"])
 async def test_only_an_administrator_may(client: httpx.AsyncClient, path: str) -> None:
     assert (await client.post(path, headers={"Authorization": "Bearer other"})).status_code == 401
+
+
+async def test_a_disk_that_cannot_be_read_is_told_in_a_sentence(client: httpx.AsyncClient, tenant: Tenant) -> None:
+    await add(client, "Ada lives in Lisbon.", id="m1")
+    store = tenant.bank.footing.store
+    assert store.upkeep.fold()
+    database = tenant.settings.data_directory / "memory.db"
+    kept = database.read_bytes()
+    database.write_bytes(kept[:4096])  # the rest of it is gone
+    refused = await client.get("/v1/memories/m1")
+    database.write_bytes(kept)
+    assert (refused.status_code, refused.json()["type"]) == (503, "urn:memorybank:problem:store-failed")
+    assert refused.json()["detail"].startswith("The store could not be read: ")
