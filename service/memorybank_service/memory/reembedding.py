@@ -15,13 +15,14 @@ from memorybank_service.memory.embedding_queue import pause_after
 from memorybank_service.memory.footing import Footing
 from memorybank_service.memory.jobs import JobError, Jobs, Under
 from memorybank_service.memory.vectors import text_of
-from memorybank_service.store import Along, Job, JobEnd, Memory, NewJob, Space
+from memorybank_service.store import Along, Job, JobEnd, JobProgress, Memory, NewJob, Space
 
 log = logging.getLogger(__name__)
 KIND = "reembed"
 BATCH = 256
 LEFT_AT_SWAP = 256
 """Memories whose vectors may come after the swap: under a steady stream of writes, some always lack theirs."""
+_REMOVED_AT_ONCE = 1_000
 _MOST_FAILURES = 10  # one after the other
 
 
@@ -44,13 +45,20 @@ class Reembedding:
         running = await self._jobs.listed("running", KIND, 1)
         return running[0] if running else await self._jobs.enqueue(NewJob(KIND, key=KIND))
 
-    async def _work(self, under: Under) -> None:
+    async def _work(self, under: Under) -> JobEnd:
         spaces = self._on.store.spaces
-        await asyncio.wrap_future(spaces.begin_next(self._on.embedder.name))
-        far = _Far(*await self._on.read(spaces.count_next))
-        await self._pass(under, far)
-        while not await self._swapped(under, far):
+        changed_over = bool(under.job.progress.get("changed_over"))
+        far = _Far(int(str(under.job.progress.get("embedded", 0))), 0)
+        if not changed_over:
+            await self._remove_old()
+            await asyncio.wrap_future(spaces.begin_next(self._on.embedder.name))
+            far = _Far(*await self._on.read(spaces.count_next))
             await self._pass(under, far)
+            while not await self._swapped(under, far):
+                await self._pass(under, far)
+        await self._remove_old()
+        refused = len(far.refused)
+        return JobEnd(under.job.id, {"embedded": far.embedded, "refused": refused, "space": self._on.store.space})
 
     async def _pass(self, under: Under, far: _Far) -> None:
         """Over all memories that lack their next vector."""
@@ -66,10 +74,14 @@ class Reembedding:
 
     async def _swapped(self, under: Under, far: _Far) -> bool:
         configured = Space(self._on.embedder.name, self._on.embedder.dimension)
-        refused = len(far.refused)
-        ended = JobEnd(under.job.id, {"embedded": far.embedded, "refused": refused, "space": configured.name})
-        swap = self._on.store.spaces.swap(configured, LEFT_AT_SWAP + refused, self._on.now(), Along(ends=ended))
-        return await asyncio.wrap_future(swap)
+        told = {"embedded": far.embedded, "total": far.embedded, "space": configured.name, "changed_over": True}
+        along = Along(progress=JobProgress(under.job.id, told))
+        tolerated = LEFT_AT_SWAP + len(far.refused)
+        return await asyncio.wrap_future(self._on.store.spaces.swap(configured, tolerated, self._on.now(), along))
+
+    async def _remove_old(self) -> None:
+        while await asyncio.wrap_future(self._on.store.spaces.remove_old(_REMOVED_AT_ONCE)):
+            pass
 
     async def _embedded(self, memories: Sequence[Memory], far: _Far) -> dict[int, tuple[float, Vector]]:
         """Without those that the provider refuses. Raises JobError when it fails again and again."""

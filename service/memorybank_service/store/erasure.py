@@ -23,6 +23,7 @@ _KINDS = {
     "posting": "words",
     "vector": "vectors",
     "vector_next": "next_vectors",
+    "vector_old": "old_vectors",
     "embed_pending": "waiting_for_vectors",
     "history": "events",
     "source": "sources",

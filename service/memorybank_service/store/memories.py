@@ -172,7 +172,7 @@ def remove(connection: sqlite3.Connection, seq: int, now: float, touched: Touche
         (owner, memory.id),
     )
     _erase_postings(connection, owner, seq, memory.content)
-    for table in ("vector", "vector_next", "embed_pending"):
+    for table in ("vector", "vector_next", "vector_old", "embed_pending"):
         connection.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))  # noqa: S608 - our names
     connection.execute("INSERT OR IGNORE INTO index_pending (seq) VALUES (?)", (seq,))
     connection.execute("DELETE FROM memory WHERE seq = ?", (seq,))

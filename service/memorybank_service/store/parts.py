@@ -35,7 +35,18 @@ class Spaces(Protocol):
         ...
 
     def swap(self, configured: Space, tolerated: int, now: float, along: Along) -> Future[bool]:
-        """In one commit, unless more than `tolerated` memories lack their next vector; those that do wait for it."""
+        """In one commit, unless more than `tolerated` memories lack their next vector; those that do wait for it.
+
+        The vectors from before are left, and have to be removed before there can be another one.
+        """
+        ...
+
+    def has_old(self) -> bool:
+        """Whether vectors are left from before the last swap."""
+        ...
+
+    def remove_old(self, limit: int) -> Future[bool]:
+        """Some of them; whether some are left then."""
         ...
 
 

@@ -1,7 +1,7 @@
 """The space that the vectors lie in: what made them, and how long they are. Those of two spaces are never compared.
 
 `vector` holds the vectors of the data's own space. `vector_next` gathers those of another one, while every memory is
-embedded anew, and takes its place when it is complete.
+embedded anew, and takes its place when it is complete; the ones before are `vector_old` then, until they are removed.
 """
 
 import sqlite3
@@ -99,10 +99,12 @@ def swap(connection: sqlite3.Connection, configured: Space, tolerated: int) -> S
     `tolerated`: how many memories may lack theirs; they wait for it from then on.
     """
     done, of = count_next(connection)
-    if notes.read(connection, _NEXT) != configured.name or of - done > tolerated:
+    if notes.read(connection, _NEXT) != configured.name or of - done > tolerated or has_old(connection):
         return None
     space = Space(configured.name, _next_length(connection) or configured.dimension)
-    connection.execute("DROP TABLE vector")
+    # The old ones go afterwards, little by little: to overwrite them all takes seconds, in which nobody could write.
+    connection.execute("DROP TABLE vector_old")
+    connection.execute("ALTER TABLE vector RENAME TO vector_old")
     connection.execute("ALTER TABLE vector_next RENAME TO vector")
     connection.execute(
         "CREATE TABLE vector_next (seq INTEGER PRIMARY KEY REFERENCES memory, vector BLOB NOT NULL) STRICT"
@@ -116,6 +118,17 @@ def swap(connection: sqlite3.Connection, configured: Space, tolerated: int) -> S
     connection.execute("DELETE FROM note WHERE name = ?", (_NEXT,))
     record(connection, space)
     return space
+
+
+def has_old(connection: sqlite3.Connection) -> bool:
+    """Whether vectors are left from before the last swap."""
+    return connection.execute("SELECT 1 FROM vector_old LIMIT 1").fetchone() is not None
+
+
+def remove_old(connection: sqlite3.Connection, limit: int) -> bool:
+    """Whether some are left then."""
+    connection.execute("DELETE FROM vector_old WHERE seq IN (SELECT seq FROM vector_old LIMIT ?)", (limit,))
+    return has_old(connection)
 
 
 def _next_length(connection: sqlite3.Connection) -> int:

@@ -43,6 +43,12 @@ class SqliteSpaces:
 
         return self._writer.submit(write)
 
+    def has_old(self) -> bool:
+        return spaces.has_old(self._readers.get())
+
+    def remove_old(self, limit: int) -> Future[bool]:
+        return self._writer.submit(lambda transaction: spaces.remove_old(transaction.connection, limit), "relieving")
+
     def learn_dimension(self, transaction: Transaction, dimension: int) -> None:
         """The first vectors have arrived."""
         space = Space(self.current.name, dimension)

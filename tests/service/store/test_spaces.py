@@ -108,7 +108,21 @@ def test_the_next_vectors_take_the_place_of_the_old_ones_in_one_commit(stores: S
     done = store.job(job)
     assert done is not None
     assert (done.state, done.result) == ("succeeded", {"embedded": 3})
+    assert store.spaces.has_old()
     assert stores(NEW).spaces.current == NEW
+
+
+def test_the_old_vectors_go_little_by_little_and_before_another_swap(stores: Stores) -> None:
+    stores(OLD).add([memory(number, OLD) for number in range(1, 4)]).result()
+    store = stores(NEW)
+    fill_next(store, NEW)
+    assert store.spaces.swap(NEW, 0, 2.0, NOTHING_ALONG).result()
+    fill_next(store, OLD)
+    assert not store.spaces.swap(OLD, 0, 2.0, NOTHING_ALONG).result()
+    assert [store.spaces.remove_old(2).result() for _ in range(3)] == [True, False, False]
+    assert store.spaces.swap(OLD, 0, 2.0, NOTHING_ALONG).result()
+    store.delete(["m1"], 3.0).result()
+    store.upkeep.check()
 
 
 def test_what_changed_or_arrived_meanwhile_is_embedded_before_the_swap_or_waits_for_its_vector(stores: Stores) -> None:
