@@ -9,6 +9,7 @@
 from memorybank.address import __version__
 from memorybank.async_client import AsyncMemoryBankClient
 from memorybank.client import MemoryBankClient
+from memorybank.endpoints.adding import Message, NewMemory
 from memorybank.endpoints.memories import KEEP
 from memorybank.errors import (
     ApiError,
@@ -27,17 +28,32 @@ from memorybank.errors import (
     UnavailableError,
     UnexpectedAnswerError,
 )
-from memorybank.records import (
+from memorybank.memory import (
     AddedId,
+    AddedIds,
     AddedMemories,
     AddedMemory,
+    ChatAnswer,
+    Context,
     Event,
-    ForgettingRun,
     FoundMemory,
-    Job,
     Memory,
     Outlook,
-    Page,
+    SearchResult,
+    SearchResults,
+)
+from memorybank.record import Page
+from memorybank.records import (
+    Backup,
+    Day,
+    Erasure,
+    ErasureReceipt,
+    ForgettingRun,
+    Job,
+    Made,
+    Profile,
+    Summaries,
+    Timeline,
     User,
 )
 
@@ -48,13 +64,28 @@ __all__ = [
     "AddedMemory",
     "AddedMemories",
     "AddedId",
+    "AddedIds",
+    "SearchResult",
+    "SearchResults",
+    "Context",
     "FoundMemory",
+    "ChatAnswer",
     "Event",
     "ForgettingRun",
     "Outlook",
     "User",
+    "Profile",
+    "Summaries",
+    "Timeline",
+    "Day",
+    "Made",
     "Job",
+    "Backup",
+    "Erasure",
+    "ErasureReceipt",
     "Page",
+    "NewMemory",
+    "Message",
     "KEEP",
     "MemoryBankError",
     "ConnectionFailedError",

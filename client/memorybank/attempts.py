@@ -22,7 +22,8 @@ from memorybank.wire import encoded
 T = TypeVar("T")
 
 NOT_NOW = frozenset({408, 429, 502, 503, 504})
-IN_FLIGHT = "urn:memorybank:problem:request-under-way"
+NOT_READY = "urn:memorybank:problem:not-ready"
+UNDER_WAY = "urn:memorybank:problem:request-under-way"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ class Retrying:
 
     def pause(self, failure: MemoryBankError, retries: int, waited: float) -> float | None:
         """Seconds until the next attempt, after so many retries and seconds of waiting; None: no further one."""
-        if retries >= self.max_retries or not _has_a_chance(failure):
+        # That an attempt is still under way is no failure of the next: it is waited for as long as one may.
+        waits_for_itself = self.max_retries > 0 and _is_under_way(failure)
+        if not _has_a_chance(failure) or (retries >= self.max_retries and not waits_for_itself):
             return None
         longest = min(self.longest_pause, self.first_pause * 2.0 ** min(retries, 30))
         seconds = longest * (0.5 + 0.5 * self.chance())
@@ -57,7 +60,7 @@ def attempts(call: Call[T], retrying: Retrying) -> Generator[Exchange | Pause, A
     """The call's result; raises the last attempt's MemoryBankError."""
     key = (call.idempotency_key or str(uuid.uuid4())) if call.writes else None
     exchange = _exchange(call, key)
-    retries, waited, may_be_done = 0, 0.0, False
+    tries, retries, waited, may_be_done = 1, 0, 0.0, False
     while True:
         try:
             answer = yield exchange
@@ -68,12 +71,13 @@ def attempts(call: Call[T], retrying: Retrying) -> Generator[Exchange | Pause, A
             failure: MemoryBankError = answering.refusal(answer)
         except MemoryBankError as error:
             failure = error
-        failure.attempts, failure.idempotency_key = retries + 1, key
+        failure.attempts, failure.idempotency_key = tries, key
         seconds = retrying.pause(failure, retries, waited) if _is_repeatable(call, failure) else None
         if seconds is None:
             raise failure
         yield Pause(seconds)
-        retries, waited, may_be_done = retries + 1, waited + seconds, may_be_done or _may_be_done(failure)
+        tries, waited, may_be_done = tries + 1, waited + seconds, may_be_done or _may_be_done(failure)
+        retries += not _is_under_way(failure)
 
 
 def _exchange(call: Call[Any], key: str | None) -> Exchange:
@@ -96,9 +100,12 @@ def _result(call: Call[T], answer: Any) -> T:
 
 
 def _is_repeatable(call: Call[Any], failure: MemoryBankError) -> bool:
-    """Not where the body came from a source that can be read only once, and has been."""
-    untouched = isinstance(failure, ConnectionFailedError) and not failure.request_sent
-    return untouched or call.upload is None or call.upload.is_repeatable
+    """Not where its body came from a source that can be read only once, nor where a model may have been asked."""
+    if isinstance(failure, ConnectionFailedError) and not failure.request_sent:
+        return True
+    if call.asks_model:
+        return isinstance(failure, ApiError) and (failure.status == 429 or failure.type == NOT_READY)
+    return call.upload is None or call.upload.is_repeatable
 
 
 def _may_be_done(failure: MemoryBankError) -> bool:
@@ -110,5 +117,9 @@ def _may_be_done(failure: MemoryBankError) -> bool:
 
 def _has_a_chance(failure: MemoryBankError) -> bool:
     if isinstance(failure, ApiError):
-        return failure.status in NOT_NOW or (failure.status == 409 and failure.type == IN_FLIGHT)
+        return failure.status in NOT_NOW or _is_under_way(failure)
     return isinstance(failure, ConnectionFailedError)
+
+
+def _is_under_way(failure: MemoryBankError) -> bool:
+    return isinstance(failure, ApiError) and failure.type == UNDER_WAY

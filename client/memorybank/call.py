@@ -75,6 +75,8 @@ class Call(Generic[T]):
     """None: one is made."""
     patience: float = 0.0
     streamed: bool = False
+    asks_model: bool = False
+    """A language model is asked, which costs: it is not asked again where it may have begun."""
     gone_is_done: bool = False
     """It deletes: "not found" after an attempt whose answer was lost means that this one did it."""
 
@@ -95,11 +97,21 @@ Asked = Call[T] | Steps[T]
 """What a method of the clients is made of."""
 
 
+def itself(answer: Answer) -> Answer:
+    """How a streamed answer is read: later."""
+    return answer
+
+
 def segment(text: str) -> str:
     """An id as one segment of a path. Dots alone would mean a folder, and an empty one another route."""
     if not text:
         raise ValueError("an id must not be empty")
     return quote(text, safe="") if text.strip(".") else "%2E" * len(text)
+
+
+def given(body: Mapping[str, object]) -> dict[str, object]:
+    """Without what was left out."""
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def now() -> Steps[float]:

@@ -14,9 +14,20 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 from memorybank.attempts import attempts
 from memorybank.base import DEFAULT_RETRIES, DEFAULT_TIMEOUT, DEFAULT_WAIT, BaseClient, Method, method
 from memorybank.call import Asked, Call, Exchange, Pause, Step
-from memorybank.endpoints import any_route, forgetting, legacy, memories, people, work
+from memorybank.endpoints import (
+    adding,
+    any_route,
+    finding,
+    forgetting,
+    legacy,
+    memories,
+    people,
+    transfer,
+    upkeep,
+    work,
+)
 from memorybank.errors import MemoryBankError
-from memorybank.shapes import LineReader, Lines, Pages
+from memorybank.shapes import Copy, LineReader, Pages, Stream
 
 if TYPE_CHECKING:
     import httpx
@@ -26,15 +37,19 @@ T = TypeVar("T")
 
 
 def answered(build: Callable[P, Asked[T]]) -> Method[P, T]:
-    return cast("Method[P, T]", method(build, "follow"))
+    return cast("Method[P, T]", method(build, "_follow"))
 
 
 def listed(build: Callable[P, Pages[T]]) -> Method[P, Iterator[T]]:
-    return cast("Method[P, Iterator[T]]", method(build, "pages", "Iterator[{}]"))
+    return cast("Method[P, Iterator[T]]", method(build, "_pages", "Iterator[{}]"))
 
 
-def streamed(build: Callable[P, Lines]) -> Method[P, Iterator[dict[str, Any]]]:
-    return cast("Method[P, Iterator[dict[str, Any]]]", method(build, "lines", "Iterator[{}]"))
+def streamed(build: Callable[P, Stream]) -> Method[P, Iterator[dict[str, Any]]]:
+    return cast("Method[P, Iterator[dict[str, Any]]]", method(build, "_lines", "Iterator[{}]"))
+
+
+def copied(build: Callable[P, Copy]) -> Method[P, int]:
+    return cast("Method[P, int]", method(build, "_copy", "int"))
 
 
 class MemoryBankClient(BaseClient):
@@ -64,22 +79,23 @@ class MemoryBankClient(BaseClient):
         super().__init__(base_url, api_key, timeout, max_retries, max_wait)
         from memorybank import network
 
-        self._pool, self._pieces = network.Pool(http_client), network.pieces
+        self._pool, self._pieces = network.Pool(self._address, http_client), network.pieces
         self._sleep, self._clock = sleep, clock
 
     # The names that MemoryBank's users know.
     store_memory = answered(legacy.store_memory)
     retrieve_memories = answered(legacy.retrieve_memories)
     forget_memory = answered(legacy.forget_memory)
+    chat = answered(legacy.chat)
     get_memory_stats = answered(legacy.get_memory_stats)
     get_scheduler_status = answered(legacy.get_scheduler_status)
     run_forgetting_curve = answered(legacy.run_forgetting_curve)
     health_check = answered(legacy.health_check)
 
     # Memories, one by one and many.
-    add = answered(memories.add)
-    add_messages = answered(memories.add_messages)
-    add_batch = answered(memories.add_batch)
+    add = answered(adding.add)
+    add_messages = answered(adding.add_messages)
+    add_batch = answered(adding.add_batch)
     get = answered(memories.get)
     list = listed(memories.list_memories)
     list_page = answered(memories.list_page)
@@ -90,19 +106,40 @@ class MemoryBankClient(BaseClient):
     pin = answered(memories.pin)
     unpin = answered(memories.unpin)
 
-    # Forgetting, users, work in the background.
+    # Finding.
+    search = answered(finding.search)
+    context = answered(finding.context)
+
+    # Forgetting, users, care of the data, work in the background.
     forgetting_run = answered(forgetting.forgetting_run)
     forgetting_preview = listed(forgetting.forgetting_preview)
     users = listed(people.users)
+    profile = answered(people.profile)
+    summaries = answered(people.summaries)
+    timeline = answered(people.timeline)
+    backup = answered(upkeep.backup)
+    backups = answered(upkeep.backups)
+    fetch_backup = copied(upkeep.fetch_backup)
+    delete_backup = answered(upkeep.delete_backup)
+    erase_user = answered(upkeep.erase_user)
+    erasures = answered(upkeep.erasures)
+    erase_again = answered(upkeep.erase_again)
+    maintenance = answered(upkeep.maintenance)
+    reembed = answered(upkeep.reembed)
     jobs = listed(work.jobs)
     job = answered(work.job)
     wait_for_job = answered(work.wait_for_job)
     retry_job = answered(work.retry_job)
     cancel_job = answered(work.cancel_job)
 
+    # Everything out, and in.
+    export = streamed(transfer.export)
+    import_ = answered(transfer.import_)
+    export_to = copied(transfer.export_to)
+
     request = answered(any_route.request)
 
-    def follow(self, asked: Asked[T]) -> T:
+    def _follow(self, asked: Asked[T]) -> T:
         """Does the steps of a call or of a longer piece of work, and returns what it comes to."""
         steps = iter(asked)
         try:
@@ -117,22 +154,35 @@ class MemoryBankClient(BaseClient):
         except StopIteration as end:
             return cast("T", end.value)
 
-    def pages(self, pages: Pages[T]) -> Iterator[T]:
+    def _pages(self, pages: Pages[T]) -> Iterator[T]:
         """The entries of a list, each page fetched when the one before it has been read."""
         cursor: str | None = None
         while True:
-            page = self.follow(pages.page(cursor))
+            page = self._follow(pages.page(cursor))
             yield from page.results
             if (cursor := page.next_cursor) is None:
                 return
 
-    def lines(self, lines: Lines) -> Iterator[dict[str, Any]]:
+    def _lines(self, stream: Stream) -> Iterator[dict[str, Any]]:
         """The records of a stream, as they come."""
-        answer, reader = self.follow(lines.call), LineReader()
+        reader = LineReader()
+        for piece in self._stream(stream):
+            yield from reader.feed(piece)
+        yield from reader.end()
+
+    def _copy(self, copy: Copy) -> int:
+        """A stream into a file; how many bytes it has."""
+        return sum(copy.file.write(piece) for piece in self._stream(copy.stream))
+
+    def _stream(self, stream: Stream) -> Iterator[bytes]:
+        """Its bytes, as they come."""
+        answer = self._follow(stream.call)
+        watch = stream.watch(answer)
         with closing(self._pieces(answer)) as pieces:
             for piece in pieces:
-                yield from reader.feed(piece)
-        yield from reader.end()
+                watch.see(piece)
+                yield piece
+        watch.check()
 
     def _do(self, step: Step) -> object:
         match step:
@@ -143,7 +193,7 @@ class MemoryBankClient(BaseClient):
                     self._sleep(step.seconds)
                 return self._clock()
             case Call():
-                return self.follow(attempts(step, self._retrying))
+                return self._follow(attempts(step, self._retrying))
 
     def close(self) -> None:
         """Closes its connections, and those of the clients made `with_options` of it, which are the same."""

@@ -9,13 +9,11 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from memorybank.records import Page
+from memorybank.record import Page, Record
 from memorybank.wire import moment_of
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
-
-EXTRA = "extra"
 
 
 @dataclass(frozen=True)
@@ -73,8 +71,9 @@ def _record(kind: Any, answer: Any) -> Any:
                 raise ValueError(f"{name}: {error}") from None
         elif field.needed:
             raise ValueError(f"{name} is missing")
-    if EXTRA in kind.__dataclass_fields__:
-        values[EXTRA] = {name: value for name, value in answer.items() if name not in known}
+    if issubclass(kind, Record):
+        unknown = answer.keys() - known.keys() - kind.aliases
+        values["extra"] = {name: value for name, value in answer.items() if name in unknown}
     return kind(**values)
 
 
@@ -84,7 +83,7 @@ def _fields(kind: Any) -> dict[str, _Field]:
     return {
         field.name: _Field(_reader(hints[field.name]), field.default is MISSING and field.default_factory is MISSING)
         for field in fields(kind)
-        if field.name != EXTRA
+        if field.name != "extra"
     }
 
 

@@ -1,177 +1,20 @@
-"""What the service's answers are made of. Times are datetimes in UTC; what a newer service adds stands in `extra`."""
+"""What else the service answers: runs of the forgetting, users and what is known of them, jobs, copies and erasures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar, overload
+from datetime import date, datetime
+from typing import Any, Literal
 
-T = TypeVar("T")
-
-State = Literal["active", "faded", "expired", "superseded"]
-"""`active`: searches find it; `faded`: forgotten, and `restore` brings it back; a newer fact has `superseded` it."""
+from memorybank.record import Record, Results
 
 JobState = Literal["queued", "running", "succeeded", "dead", "cancelled"]
 """`dead`: given up after its retries; `retry_job` tries it again."""
 
 
-class Results(Sequence[T]):
-    """An answer that is read like a list of its results."""
-
-    results: tuple[T, ...]
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-    @overload
-    def __getitem__(self, index: int) -> T: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
-    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
-        return self.results[index]
-
-
 @dataclass(frozen=True, kw_only=True)
-class Memory:
-    """What somebody said (`kind` "turn"), or a fact that a model made of it ("fact")."""
-
-    id: str
-    content: str
-    user_id: str | None = None
-    agent_id: str | None = None
-    run_id: str | None = None
-    """The conversation that it belongs to."""
-    speaker: str | None = None
-    created_at: datetime
-    """When it was said."""
-    stored_at: datetime
-    """When the service got it: its retention falls from here on, or from its last recall."""
-    updated_at: datetime
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    importance: float = 0.5
-    """From 0 to 1."""
-    pinned: bool = False
-    """A pinned memory never fades."""
-    expires_at: datetime | None = None
-    state: State = "active"
-    kind: Literal["turn", "fact"] = "turn"
-    source_ids: tuple[str, ...] | None = None
-    """Of a fact: the memories that it was made of."""
-    superseded_by: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AddedMemory(Memory):
-    """A memory as it was stored."""
-
-    is_new: bool = True
-    """False: it was there already, word for word under the same id."""
-    degraded: tuple[str, ...] = ()
-    """What was asked for and will not be done, each a sentence."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AddedMemories(Results[AddedMemory]):
-    """The turns of a conversation as they were stored; to be read like a list."""
-
-    results: tuple[AddedMemory, ...]
-    degraded: tuple[str, ...] = ()
-    """What was asked for and will not be done, each a sentence."""
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AddedId:
-    """The id of a memory that was stored among many."""
-
-    id: str
-    is_new: bool = True
-    """False: it was there already, word for word under the same id."""
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoundMemory:
-    """A memory as `retrieve_memories` answers it; `score` orders one answer, `timestamp` is when it was said."""
-
-    memory_id: str
-    content: str
-    timestamp: datetime
-    score: float
-    importance: float
-    access_count: int
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-
-
-@dataclass(frozen=True)
-class Page(Generic[T]):
-    """A part of a list."""
-
-    results: tuple[T, ...]
-    next_cursor: str | None
-    """What to ask the next part with; None: this is the last."""
-    total: int | None = None
-    """On all pages together, where the service says so."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchResult(Memory):
-    """A memory that a search found."""
-
-    score: float
-    """Orders one answer; says nothing across answers."""
-    similarity: float
-    """From 0 to 1, what `threshold` compares: the cosine; for a hit by words alone the share of the query's terms."""
-    retention: float
-    """From 1, just stored or recalled, down to 0."""
-    explain: Mapping[str, Any] | None = None
-    """How the score came to be, where it was asked for."""
-    neighbors: tuple[Memory, ...] = ()
-    """What was said just before and after it, where it was asked for."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchResults(Results[SearchResult]):
-    """The answer to a search, best first; to be read like a list."""
-
-    results: tuple[SearchResult, ...]
-    degraded: tuple[str, ...] = ()
-    """What could not be used for it, each a sentence; empty where everything was."""
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Context:
-    """Memories as a text that is ready for a prompt."""
-
-    text: str
-    memories: tuple[SearchResult, ...]
-    """Those that the text was made of."""
-    tokens: int
-    """How long it is, about."""
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """One line of a memory's history."""
-
-    id: int | str
-    memory_id: str
-    action: str
-    old_content: str | None = None
-    new_content: str | None = None
-    at: datetime
-    actor: str | None = None
-    """The name of the key, or `service`."""
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ForgettingRun:
+class ForgettingRun(Record):
     """What a run of the forgetting came to."""
 
     dry_run: bool = False
@@ -180,39 +23,70 @@ class ForgettingRun:
     """Memories that are faded now."""
     purged: int
     """Memories that this run deleted for good."""
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outlook(Memory):
-    """A memory with what the forgetting has in store for it, if nobody recalls it and the service goes on running."""
-
-    retention: float
-    """From 1 down to 0: e^(-t/S)."""
-    strength: int
-    """S: 1, and 1 more for each recall that counted."""
-    threshold: float
-    """Below this retention it is faded."""
-    fades_at: datetime | None = None
-    """When it does, or did; None: never."""
-    fades_in_next_run: bool = False
-    """Whether the next run is the first to find it faded."""
-    purge_due: datetime | None = None
-    """From when on a run deletes it for good; None: never, or not known yet."""
-    purged_in_next_run: bool = False
-    reason: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class User:
+class User(Record):
     user_id: str
     memories: int
     """In whichever state."""
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class Made(Record):
+    """A text that a language model made."""
+
+    text: str
+    source_ids: tuple[str, ...]
+    """Of the memories that were read for it; it goes with any of them."""
+    model: str
+    made_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile(Record):
+    """What is known of a user as a whole."""
+
+    user_id: str
+    portrait: Made | None
+    strategy: Made | None
+    """How to answer this user."""
+    summary: Made | None
+    """Of all days."""
+    degraded: tuple[str, ...] = ()
+    """What keeps it from being made or renewed, each a sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Day(Record):
+    """A day, in UTC, on which something was said."""
+
+    day: date
+    memories: int
+    summary: Made | None = None
+    insight: Made | None = None
+    """What the day shows of the user."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeline(Record, Results[Day]):
+    """Days, the latest first; to be read like a list."""
+
+    user_id: str
+    results: tuple[Day, ...]
+    degraded: tuple[str, ...] = ()
+    """What keeps the days from being summed up, each a sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summaries(Timeline):
+    """The days that were summed up, the latest first; to be read like a list."""
+
+    overall: Made | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Record):
     """Work in the background that outlives a restart."""
 
     id: str
@@ -229,8 +103,50 @@ class Job:
     """Of the last attempt, a sentence."""
     created_at: datetime | None = None
     updated_at: datetime | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def is_finished(self) -> bool:
         return self.state in {"succeeded", "dead", "cancelled"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backup(Record):
+    """A copy of everything, on the tenant's own volume."""
+
+    id: str
+    created_at: datetime
+    """The moment of which it holds everything."""
+    bytes: int
+    sha256: str
+    """Of the file, hexadecimal."""
+    memories: int
+    users: int
+    schema: int
+    """A service that knows a lower one cannot open it."""
+    space: str
+    """What the vectors in it were made by."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erasure(Record):
+    """The receipt of erasing a user."""
+
+    id: str
+    user: str
+    """A digest of the user's id under a key that never leaves the store."""
+    erased_at: datetime
+    counts: Mapping[str, int]
+    """What was erased, by kind."""
+    sha256: str
+    """Of the four before it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErasureReceipt(Erasure):
+    """The receipt, with what it does not cover."""
+
+    backups: tuple[str, ...] = ()
+    """Made before, on the tenant's volume: the user is still in them."""
+    removed_backups: tuple[str, ...] = ()
+    files_clean: bool = True
+    """False: a long read was in the way; maintenance overwrites what is left."""

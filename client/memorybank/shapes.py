@@ -1,14 +1,17 @@
-"""Answers that come in parts, described for both clients: a list page by page, a body line by line."""
+"""Answers that come in parts, described for both clients: a list page by page, a body piece by piece."""
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import IO, Any, Generic, Protocol, TypeVar
 
 from memorybank.call import Answer, Call
-from memorybank.records import Page
+from memorybank.errors import ConnectionFailedError, UnexpectedAnswerError
+from memorybank.record import Page
 
 T = TypeVar("T")
 
@@ -21,11 +24,32 @@ class Pages(Generic[T]):
     """The call for the page after this cursor; None: the first."""
 
 
+class Watch(Protocol):
+    """Sees a body pass by."""
+
+    def see(self, piece: bytes) -> None: ...
+
+    def check(self) -> None:
+        """Raises ConnectionFailedError where what has passed by was not all of it."""
+
+
 @dataclass(frozen=True)
-class Lines:
-    """NDJSON, each line an object."""
+class Stream:
+    """A body that is taken as it comes, never all of it in memory: lines of JSON, or bytes for a file."""
 
     call: Call[Answer]
+    watch: Callable[[Answer], Watch]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A stream on its way into a file that is open for writing bytes."""
+
+    stream: Stream
+    file: IO[bytes]
+
+
+_LONGEST_END = 4096
 
 
 class LineReader:
@@ -38,7 +62,7 @@ class LineReader:
         self._begun: list[bytes] = []
 
     def feed(self, piece: bytes) -> list[dict[str, Any]]:
-        """The records whose lines end in this piece; raises ValueError where a line is no JSON object."""
+        """The records whose lines end in this piece; raises UnexpectedAnswerError where a line is no JSON object."""
         first, *others = piece.split(b"\n")
         self._begun.append(first)
         if not others:
@@ -52,8 +76,49 @@ class LineReader:
         return self.feed(b"\n")
 
 
+class LastLine:
+    """Watches NDJSON whose last line is of a type of its own: without it, it was broken off, however politely."""
+
+    def __init__(self, last_type: str) -> None:
+        self._last_type = last_type
+        self._tail = b""
+
+    def see(self, piece: bytes) -> None:
+        self._tail = (self._tail + piece)[-_LONGEST_END:]
+
+    def check(self) -> None:
+        last = self._tail.rstrip().rpartition(b"\n")[2]
+        try:
+            is_whole = _record(last).get("type") == self._last_type
+        except UnexpectedAnswerError:
+            is_whole = False
+        if not is_whole:
+            raise ConnectionFailedError("the answer broke off: its last line is missing")
+
+
+class Sum:
+    """Watches a body whose SHA-256 its headers tell (`Repr-Digest`, RFC 9530)."""
+
+    def __init__(self, answer: Answer) -> None:
+        import hashlib
+
+        told = re.search(r"sha-256=:([A-Za-z0-9+/=]+):", answer.headers.get("repr-digest", ""))
+        self._told = None if told is None else told[1]
+        self._sum = hashlib.sha256()
+
+    def see(self, piece: bytes) -> None:
+        self._sum.update(piece)
+
+    def check(self) -> None:
+        if self._told is not None and base64.b64encode(self._sum.digest()).decode() != self._told:
+            raise ConnectionFailedError("the answer came damaged: its SHA-256 is another one")
+
+
 def _record(line: bytes) -> dict[str, Any]:
-    record = json.loads(line)
+    try:
+        record = json.loads(line)
+    except ValueError:
+        record = None
     if not isinstance(record, dict):
-        raise ValueError("a line of the answer is no JSON object")
+        raise UnexpectedAnswerError(200, "a line of the answer is no JSON object")
     return record

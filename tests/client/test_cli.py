@@ -49,7 +49,7 @@ def test_a_memory_is_stored_found_and_forgotten_from_the_shell(run: Run) -> None
 
     assert stored["metadata"] == {"topic": "work", "years": 20}
     assert (stored["speaker"], stored["created_at"], stored["pinned"]) == ("Eve", "2027-01-15T00:00:00Z", True)
-    assert [memory["memory_id"] for memory in found] == [stored["id"]]
+    assert [memory["id"] for memory in found] == [stored["id"]]
     assert forgotten == {"memory_id": stored["id"], "status": "deleted"}
     assert json.loads(run("search", "clocks", "--user", "eve").stdout) == []
 
@@ -61,16 +61,17 @@ def test_what_is_stored_may_come_from_standard_input(run: Run) -> None:
     run("forget", stored["id"])
 
 
-def test_a_search_narrows(run: Run) -> None:
+def test_a_search_narrows_and_explains(run: Run) -> None:
     ids = [
         json.loads(run("store", f"Gus planted {tree}s", "--user", "gus", "--metadata", f"tree={tree}").stdout)["id"]
         for tree in ("oak", "elm")
     ]
-    options = "--metadata", "tree=elm", "--top-k", "5"
+    options = "--filters", '{"tree": "elm"}', "--top-k", "5", "--no-reinforce", "--explain", "--include", "faded"
 
     found = json.loads(run("search", "which trees?", "--user", "gus", *options).stdout)
 
-    assert [memory["memory_id"] for memory in found] == [ids[1]]
+    assert [memory["id"] for memory in found] == [ids[1]]
+    assert found[0]["explain"]
     for memory_id in ids:
         run("forget", memory_id)
 
@@ -81,7 +82,7 @@ def test_a_table_is_what_a_person_reads(run: Run) -> None:
     lines = run("search", "radio", "--user", "hedy", "-o", "table", COLUMNS="110").stdout.splitlines()
     stats = run("stats", "--output", "table").stdout
 
-    assert lines[0].split() == ["SCORE", "USER", "SAID", "CONTENT", "ID"]
+    assert lines[0].split() == ["SCORE", "RETENTION", "USER", "SAID", "CONTENT", "ID"]
     assert len(lines) == 2
     assert "Hedy [31m invents radios" in lines[1]
     assert max(map(len, lines)) <= 110
@@ -107,6 +108,42 @@ def test_the_forgetting_is_run_and_looked_at_beforehand(run: Run) -> None:
     run("forget", stored["id"])
 
 
+def test_memories_go_to_a_file_and_come_from_one(run: Run, tmp_path: Path) -> None:
+    stored = json.loads(run("store", "Kai whistles", "--user", "kai").stdout)
+    file = tmp_path / "kai.ndjson"
+
+    exported = json.loads(run("export", str(file), "--user", "kai").stdout)
+    streamed = run("export", "--user", "kai").stdout
+    run("forget", stored["id"])
+    imported = json.loads(run("import", str(file)).stdout)
+
+    assert exported == {"file": str(file), "bytes": file.stat().st_size}
+    assert [path.name for path in tmp_path.iterdir()] == ["kai.ndjson"]
+    assert [json.loads(line)["type"] for line in streamed.splitlines()][-1] == "end"
+    assert (imported["state"], imported["result"]["refused"]) == ("succeeded", 0)
+    assert [memory["id"] for memory in json.loads(run("search", "whistle", "--user", "kai").stdout)] == [stored["id"]]
+
+
+def test_lines_that_were_refused_are_told_and_the_others_taken_in(service: Service) -> None:
+    where = {"MEMORYBANK_URL": service.url, "MEMORYBANK_API_KEY": service.key}
+    lines = json.dumps({"content": "Lou hums", "user_id": "lou"}) + "\n" + json.dumps({"content": 3}) + "\n"
+
+    ended = memorybank("import", "-", stdin=lines, **where)
+    begun = memorybank("import", "-", "--no-wait", stdin=lines, **where)
+
+    assert ended.returncode == 1
+    assert json.loads(ended.stdout)["result"]["imported"] == 1
+    assert ended.stderr.startswith("memorybank: 1 lines were refused; line 2: content ")
+    assert begun.returncode == 0
+    assert json.loads(begun.stdout)["state"] in {"queued", "running", "succeeded"}
+
+
+def test_a_file_that_is_not_there_is_one_line_and_status_2() -> None:
+    missing = memorybank("import", "/nowhere/file")
+
+    assert (missing.returncode, missing.stderr) == (2, "memorybank: /nowhere/file: No such file or directory\n")
+
+
 def test_every_command_has_an_example_in_its_help_which_needs_no_network_library() -> None:
     for command in COMMANDS:
         helped = memorybank(*command.name.split(), "--help")
@@ -124,6 +161,8 @@ def test_every_command_has_an_example_in_its_help_which_needs_no_network_library
     [
         (["store", "x", "--at", "yesterday"], "'yesterday' is no time such as"),
         (["store", "x", "--metadata", "topic"], "not of the form KEY=VALUE"),
+        (["search", "x", "--filters", "["], "it is no JSON"),
+        (["search", "x", "--filters", "[]"], "must be a JSON object"),
         (["--url", "customer1", "health"], "no address of a tenant"),
         ([], "COMMAND"),
     ],

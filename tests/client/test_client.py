@@ -77,6 +77,8 @@ def test_any_route_can_be_asked(bank: MemoryBankClient) -> None:
     assert bank.request("GET", "/memory_stats", query={"since": datetime(2027, 1, 1, tzinfo=UTC)})["tenant_id"]
     with pytest.raises(NotFoundError):
         bank.request("GET", "/v1/nothing")
+    with pytest.raises(ValueError, match="slash"):
+        bank.request("GET", "v1/users")
 
 
 def test_a_silent_address_is_a_connection_error_that_names_it(connect: Connect) -> None:
@@ -127,6 +129,11 @@ def test_an_answer_of_another_form_is_unexpected_and_names_the_field_but_not_the
         connect(server.url).retrieve_memories("secret")
 
     assert "a secret" not in str(refused.value)
+
+
+def test_an_answer_that_lacks_what_was_asked_for_is_unexpected(connect: Connect) -> None:
+    with unreliable(answer(200)) as server, pytest.raises(UnexpectedAnswerError, match="memory_id is missing"):
+        connect(server.url).store_memory("x")
 
 
 def test_a_clients_options_are_changed_on_the_same_connections(connect: Connect) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import assert_type
 
@@ -28,7 +28,7 @@ async def test_tasks_share_a_client(service: Service, user: str) -> None:
         added = await asyncio.gather(*[bank.add(f"Thing {number}", user_id=user) for number in range(64)])
 
         assert_type(added, list[AddedMemory])
-        assert_type(bank.list(user_id=user), AsyncIterator[Memory])
+        assert_type(bank.list(user_id=user), AsyncGenerator[Memory, None])
         assert {memory.id async for memory in bank.list(user_id=user)} == {memory.id for memory in added}
 
 

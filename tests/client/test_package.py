@@ -11,7 +11,7 @@ from typing import Any
 import memorybank
 from memorybank import AsyncMemoryBankClient, MemoryBankClient
 
-OF_THE_CLIENTS_OWN = {"close", "follow", "pages", "lines", "with_options"}
+OF_THE_CLIENTS_OWN = {"close", "with_options"}
 
 
 def methods(kind: type[object]) -> dict[str, Callable[..., Any]]:

@@ -117,6 +117,20 @@ def test_what_the_service_refused_is_never_sent_again(connect: Connect, fault: T
     assert refused.value.attempts == 1
 
 
+def test_a_first_attempt_that_is_still_under_way_is_waited_for_beyond_the_number_of_retries(connect: Connect) -> None:
+    under_way = problem(409, "request-under-way", Retry_After="1")
+    with unreliable(hang_up, *[under_way] * 20, STORED) as server:
+        time = Time()
+        assert connect(server.url, max_retries=1, sleep=time.sleep).store_memory("Jill") == "1"
+        assert len(server.requests) == 22
+    with unreliable(*[under_way] * 99) as server:
+        with pytest.raises(ConflictError) as refused:
+            connect(server.url, sleep=Time().sleep).store_memory("Jill")
+        assert refused.value.attempts == len(server.requests) > 40
+    with unreliable(under_way) as server, pytest.raises(ConflictError):
+        connect(server.url, max_retries=0).store_memory("Jill")
+
+
 def test_a_last_failure_tells_how_often_it_was_tried_and_under_which_key(connect: Connect) -> None:
     with unreliable(*[hang_up] * 9) as server:
         with pytest.raises(ConnectionFailedError) as failed:

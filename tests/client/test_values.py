@@ -16,6 +16,7 @@ from memorybank import answering
 from memorybank.address import address
 from memorybank.call import segment
 from memorybank.decode import as_
+from memorybank.record import Record
 from memorybank.shapes import LineReader
 from memorybank.upload import PIECE_BYTES, upload
 from memorybank.wire import encoded, in_query, moment_of, rfc3339
@@ -132,6 +133,14 @@ def test_a_file_is_sent_from_where_it_stands_at_each_attempt() -> None:
         assert [len(piece) for piece in sent.pieces()] == [PIECE_BYTES, 1]
 
 
+def test_many_records_are_sent_piece_by_piece() -> None:
+    pieces = list(upload([{"content": "x" * 1000}] * 1000).pieces())
+
+    assert len(pieces) == 4
+    assert b"".join(pieces).count(b"\n") == 1000
+    assert max(map(len, pieces)) < PIECE_BYTES + 2000
+
+
 def test_an_iterator_and_a_pipe_can_be_sent_only_once() -> None:
     class Pipe(io.BytesIO):
         def seekable(self) -> bool:
@@ -154,18 +163,26 @@ class Inner:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outer:
+class Outer(Record):
+    aliases = frozenset({"title"})
+
     name: str
     level: Literal["low", "high"] = "low"
     weight: float | None = None
     is_new: bool = False
     inner: tuple[Inner, ...] = ()
     labels: Mapping[str, Any] = field(default_factory=dict)
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def test_an_answer_becomes_a_dataclass_and_what_is_new_is_kept_aside() -> None:
-    answer = {"name": "x", "level": "middle", "weight": 1, "inner": [{"day": "2027-01-15", "hour": 8}], "colour": "red"}
+    answer = {
+        "name": "x",
+        "level": "middle",
+        "weight": 1,
+        "inner": [{"day": "2027-01-15", "hour": 8}],
+        "colour": "red",
+        "title": "x",
+    }
 
     assert as_(Outer)(answer) == Outer(
         name="x",

@@ -30,6 +30,16 @@ def pair(text: str) -> tuple[str, Any]:
         return name, value
 
 
+def json_object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"it is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ArgumentTypeError("it must be a JSON object")
+    return found
+
+
 def add_scope(parser: ArgumentParser, *, user: str) -> None:
     """Whose memories: `user` says what it means to leave that out."""
     parser.add_argument("--user", metavar="ID", help=user)

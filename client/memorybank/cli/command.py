@@ -27,3 +27,5 @@ class Command:
     """Of the table that `-o table` prints of a list; without, it prints a name and a value a line."""
     rows: Callable[[Any], Sequence[Any]] = lambda answer: answer
     """The list in what `run` returns."""
+    complaint: Callable[[Any], str | None] = lambda answer: None
+    """What was refused of it, although the rest was done."""

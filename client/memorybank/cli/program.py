@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from memorybank import MemoryBankClient, address
-from memorybank.cli import care, remembering
+from memorybank.cli import care, moving, remembering
 from memorybank.cli.command import Command
 from memorybank.cli.progress import Progress
 from memorybank.cli.table import pairs, table
 from memorybank.errors import ApiError, MemoryBankError
 from memorybank.wire import plain
 
-COMMANDS: Sequence[Command] = [*remembering.COMMANDS, *care.COMMANDS]
+COMMANDS: Sequence[Command] = [*remembering.COMMANDS, *moving.COMMANDS, *care.COMMANDS]
 GROUPS: Mapping[str, str] = {"forgetting": "the forgetting curve"}
 
 DONE, REFUSED, WRONG_USE, NO_ANSWER, INTERRUPTED = 0, 1, 2, 3, 130
@@ -37,12 +37,18 @@ Exit status: 0 done; 1 refused by the tenant; 2 wrong use; 3 no answer from the 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
-        _do(options.command, options)
+        complaint = _do(options.command, options)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:  # whoever reads our output has read enough; Python would say so once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
     except (MemoryBankError, ValueError, OSError) as error:
         sys.stderr.write(f"memorybank: {_sentence(error)}\n")
         return next(status for kind, status in FAILURES if isinstance(error, kind))
+    if complaint is not None:
+        sys.stderr.write(f"memorybank: {complaint}\n")
+        return REFUSED
     return DONE
 
 
@@ -54,7 +60,7 @@ def _sentence(error: Exception) -> str:
     return " ".join(sentence.split())
 
 
-def _do(command: Command, options: argparse.Namespace) -> None:
+def _do(command: Command, options: argparse.Namespace) -> str | None:
     with (
         MemoryBankClient(options.url, _key(options.api_key_file)) as client,
         Progress(f"waiting for {options.url}") as progress,
@@ -62,6 +68,7 @@ def _do(command: Command, options: argparse.Namespace) -> None:
         answer = command.run(client, options, progress)
     if answer is not None:
         _print(command, answer, options.output)
+    return command.complaint(answer)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -138,8 +145,5 @@ def _print(command: Command, answer: Any, form: str) -> None:
         text = table(command.columns, command.rows(answer), shutil.get_terminal_size().columns)
     else:
         text = pairs(plain(answer))
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads it has read enough; Python would say so once more at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What one does with memories: store, search, forget."""
+"""What one does with memories: store, search, chat, forget."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
-from memorybank.cli.arguments import add_scope, moment, pair
+from memorybank.call import given
+from memorybank.cli.arguments import EVERY_USER, add_scope, json_object, moment, pair
 from memorybank.cli.command import Command
 from memorybank.cli.progress import Progress
 from memorybank.cli.table import Column
@@ -48,17 +49,60 @@ def _store_arguments(parser: ArgumentParser) -> None:
 
 
 def _search(client: MemoryBankClient, options: Namespace, progress: Progress) -> Any:
-    narrowed = dict(options.metadata) | ({} if options.user is None else {"user_id": options.user})
-    return client.retrieve_memories(options.query, options.top_k, narrowed)
+    found = client.search(
+        options.query,
+        user_id=EVERY_USER if options.user is None else options.user,
+        agent_id=options.agent,
+        run_id=options.run,
+        filters=options.filters,
+        top_k=options.top_k,
+        threshold=options.threshold,
+        reference_date=options.as_of,
+        include=options.include,
+        neighbors=options.neighbors,
+        reinforce=options.reinforce,
+        explain=options.explain,
+    )
+    for sentence in found.degraded:
+        sys.stderr.write(f"memorybank: {sentence}\n")
+    return list(found)
 
 
 def _search_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("query", metavar="TEXT")
-    parser.add_argument("--user", metavar="ID", help="whose memories; default: the whole tenant's")
+    add_scope(parser, user="whose memories; default: everyone's, for which the key needs the scope admin")
     parser.add_argument("--top-k", type=int, default=10, metavar="N", help="how many at most (default %(default)s)")
+    parser.add_argument("--threshold", type=float, metavar="0..1", help="the least similarity")
+    parser.add_argument("--filters", type=json_object, metavar="JSON", help="of fields and metadata, AND, OR and NOT")
     parser.add_argument(
-        "--metadata", type=pair, action="append", default=[], metavar="KEY=VALUE", help="only these; repeatable"
+        "--neighbors", type=int, metavar="N", help="with each, so many turns before and after it (in JSON)"
     )
+    parser.add_argument("--as-of", type=moment, metavar="TIME", help='what "yesterday" in the query is counted from')
+    parser.add_argument(
+        "--include",
+        action="append",
+        choices=["faded", "expired", "superseded"],
+        help="also memories of this state; repeatable",
+    )
+    parser.add_argument("--no-reinforce", dest="reinforce", action="store_false", help="count no recall")
+    parser.add_argument("--explain", action="store_true", help="with how each score came to be")
+
+
+def _chat(client: MemoryBankClient, options: Namespace, progress: Progress) -> Any:
+    return client.chat(
+        options.query,
+        model=options.model,
+        system_prompt=options.system_prompt,
+        metadata=given({"user_id": options.user, "session_id": options.run}),
+    )
+
+
+def _chat_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("query", metavar="TEXT")
+    parser.add_argument("--user", metavar="ID", help="who asks, and whose memories it goes by")
+    parser.add_argument("--run", metavar="ID", help="the conversation it belongs to")
+    parser.add_argument("--model", help="default: the tenant's")
+    parser.add_argument("--system-prompt", metavar="TEXT")
 
 
 def _forget(client: MemoryBankClient, options: Namespace, progress: Progress) -> Any:
@@ -88,14 +132,25 @@ COMMANDS = [
         _search_arguments,
         """\
   memorybank search "how does Ada travel?" --user ada -o table
-  memorybank search tea --user ada --metadata topic=tea --top-k 3""",
+  memorybank search tea --user ada --filters '{"topic": "tea", "created_at": {"gte": "2027-01-01"}}'
+  memorybank search "where did we go yesterday?" --user ada --as-of 2027-01-15
+  memorybank search "the old address" --user ada --include faded --no-reinforce""",
         columns=[
             Column("SCORE", lambda found: found.score),
-            Column("USER", lambda found: found.metadata.get("user_id")),
-            Column("SAID", lambda found: f"{found.timestamp:%Y-%m-%d %H:%M}"),
+            Column("RETENTION", lambda found: found.retention),
+            Column("USER", lambda found: found.user_id),
+            Column("SAID", lambda found: f"{found.created_at:%Y-%m-%d %H:%M}"),
             Column("CONTENT", lambda found: found.content, stretches=True),
-            Column("ID", lambda found: found.memory_id),
+            Column("ID", lambda found: found.id),
         ],
+    ),
+    Command(
+        "chat",
+        "ask the tenant's language model, which knows the memories",
+        _chat,
+        _chat_arguments,
+        """\
+  memorybank chat "What should I cook for Ada?" --user ada -o table""",
     ),
     Command(
         "forget",

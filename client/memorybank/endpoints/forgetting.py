@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from memorybank.call import Call
 from memorybank.decode import as_, page_of
-from memorybank.records import ForgettingRun, Outlook
+from memorybank.memory import Outlook
+from memorybank.records import ForgettingRun
 from memorybank.shapes import Pages
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from memorybank.call import Call
-from memorybank.decode import as_object, each, text_of
-from memorybank.records import FoundMemory
+from memorybank.call import Call, given
+from memorybank.decode import as_, as_object, each, text_of
+from memorybank.endpoints.adding import Message
+from memorybank.memory import ChatAnswer, FoundMemory
+
+MODEL_SECONDS = 180.0
+"""Longer than the service itself waits for a model."""
 
 
 def store_memory(
@@ -43,6 +47,40 @@ def forget_memory(memory_id: str) -> Call[None]:
     """Deletes one memory for good; `NotFoundError` where there is none of that id."""
     body = {"memory_id": memory_id}
     return Call("POST", "/forget_memory", lambda answer: None, body=body, writes=True, gone_is_done=True)
+
+
+def chat(
+    query: str,
+    context: str | Sequence[Message | Mapping[str, object]] | None = None,
+    *,
+    model: str | None = None,
+    system_prompt: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    idempotency_key: str | None = None,
+) -> Call[ChatAnswer]:
+    """What the tenant's language model answers, knowing the memories that belong to the query; both are remembered.
+
+    `context` is what was said just before, a text or turns; `metadata["user_id"]` says whose memories. Without a model,
+    or where it fails, it is an `UnavailableError`, and the query is stored. A model may take its time: it is waited for
+    up to three minutes, and not asked again where the answer is lost.
+    """
+    body = {
+        "query": query,
+        "context": context if context is None or isinstance(context, str) else list(context),
+        "model": model,
+        "system_prompt": system_prompt,
+        "metadata": metadata,
+    }
+    return Call(
+        "POST",
+        "/chat",
+        as_(ChatAnswer),
+        body=given(body),
+        writes=True,
+        idempotency_key=idempotency_key,
+        patience=MODEL_SECONDS,
+        asks_model=True,
+    )
 
 
 def get_memory_stats() -> Call[dict[str, Any]]:
