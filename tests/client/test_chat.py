@@ -9,7 +9,7 @@ import pytest
 
 from memorybank import MemoryBankClient, MemoryBankError, RateLimitedError, UnavailableError
 from tests.client.conftest import Connect, Service
-from tests.client.test_cli import memorybank
+from tests.client.shell import memorybank
 from tests.client.unreliable import Time, Turn, answer, hang_up, problem, unreliable
 from tests.service.provider import Provider, refuses, running_provider, says
 from tests.service.running import KEY, running

@@ -13,20 +13,9 @@ import pytest
 
 from memorybank.cli.program import COMMANDS
 from tests.client.conftest import Service
+from tests.client.shell import PROGRAM, memorybank
 
-PROGRAM = Path(sys.executable).with_name("memorybank")
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def memorybank(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(PROGRAM), *arguments],
-        input=stdin,
-        env={"PATH": os.environ["PATH"], **environment},
-        text=True,
-        capture_output=True,
-        check=False,
-    )
 
 
 @pytest.fixture
