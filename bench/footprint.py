@@ -25,6 +25,7 @@ from tests.service.waiting import until
 USERS = 10
 TENANT = "default"
 _BATCH = 1_000
+STORED_AT = 1.7e9
 _TERMS = ("kuho", "pizi", "hace", "cidi", "fone")
 
 
@@ -58,7 +59,9 @@ def fill(directory: Path, memories: int, embedder: LocalEmbedder, users: int = U
     store = SqliteStore(directory, embedder.name, embedder.dimension)
     texts, made = sentences(memories), vectors(memories, embedder.dimension)
     for start in range(0, memories, _BATCH):
-        batch = [_memory(number, next(texts), users, made[number]) for number in range(start, start + _BATCH)]
+        batch = [
+            _memory(number, next(texts), users, made[number]) for number in range(start, min(memories, start + _BATCH))
+        ]
         store.add(batch).result()
     store.close()
 
@@ -68,8 +71,8 @@ def _memory(number: int, text: str, users: int, vector: Any) -> NewMemory:
     return NewMemory(
         id=f"m{number}",
         content=text,
-        created_at=1.7e9 + turn * 60,
-        stored_at=1.7e9,
+        created_at=STORED_AT + turn * 60,
+        stored_at=STORED_AT,
         user_id=f"user-{number % users}",
         run_id=f"run-{turn // 20}",
         speaker=("Ada", "Ben")[turn % 2],

@@ -1,40 +1,39 @@
 """Relevance by words (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memorybank_service.memory.neighbours import Neighbourhood
-from memorybank_service.store import Positions, Postings
+from memorybank_service.store import Positions, Postings, Roster
 
 K1, B = 1.2, 0.75  # saturation of repetitions, correction for length: the values of the paper
+
+_MEMO = "sessions"
 
 Floats = NDArray[np.float32]
 
 
 class TurnWords:
-    """BM25 of turns heard with their neighbours, over the `present` memories of a scope; the best of them has 1."""
+    """BM25 of turns heard with their neighbours, over the present memories of a scope; the best of them has 1."""
 
-    def __init__(
-        self,
-        postings: Mapping[str, Postings],
-        words: NDArray[np.int32],
-        present: NDArray[np.bool_],
-        context: Neighbourhood,
-    ) -> None:
-        self._postings = [only(entry, present) for entry in postings.values()]
-        documents = int(present.sum())
+    def __init__(self, postings: Mapping[str, Postings], around: Neighbourhood) -> None:
+        present = around.present
+        self._postings = [_only(entry, present) for entry in postings.values()]
+        documents = int(np.count_nonzero(present))
         self._rarity = [_rarity(documents, len(entry.positions)) for entry in self._postings]
-        self._norm = _norm(context.lengths(words), present)
-        self.scores = np.zeros(len(words), np.float32)
-        heard = np.zeros(len(words), np.float32)
+        self._norm = _norm(around.words, present)
+        self.scores = np.zeros(len(present), np.float32)
+        heard = np.zeros(len(present), np.float32)
         for entry, rarity in zip(self._postings, self._rarity, strict=True):
-            context.strongest(entry.positions, entry.counts, heard)
+            around.strongest(entry.positions, entry.counts, heard)
             found = np.flatnonzero(heard)
             self.scores[found] += _gain(rarity, heard[found], self._norm[found])
             heard[found] = 0
-        self._best = float(self.scores[present].max(initial=0)) or 1.0
+        self.scores[~present] = 0
+        self._best = float(self.scores.max(initial=0)) or 1.0
         self.scores /= self._best
 
     def own(self, positions: Positions) -> NDArray[np.float64]:
@@ -51,29 +50,46 @@ class TurnWords:
         return found / max(1, len(self._postings))
 
 
-def session_scores(
-    postings: Mapping[str, Postings], words: NDArray[np.int32], session: NDArray[np.int32], present: NDArray[np.bool_]
-) -> Floats:
+@dataclass(frozen=True)
+class _Sessions:
+    present: NDArray[np.bool_]
+    inside: NDArray[np.bool_]
+    """Present, and of a session."""
+    count: int
+    documents: int
+    norm: Floats
+
+
+def session_scores(postings: Mapping[str, Postings], roster: Roster, present: NDArray[np.bool_]) -> Floats:
     """BM25 of the sessions as a whole, by position; the best has 1. What belongs to none has 0."""
-    inside = np.flatnonzero(present & (session >= 0))
-    if not len(inside):
-        return np.zeros(len(words), np.float32)
-    count = int(session[inside].max()) + 1
-    lengths = np.bincount(session[inside], words[inside], count)
-    known = np.bincount(session[inside], minlength=count) > 0
-    norm, scores, documents = _norm(lengths, known), np.zeros(count), int(known.sum())
-    within = present & (session >= 0)
+    sessions = _sessions(roster, present)
+    # One more for those of none: their number is -1.
+    scores = np.zeros(sessions.count + 1)
     for entry in postings.values():
-        here = only(entry, within)
-        counts = np.bincount(session[here.positions], here.counts, count)
-        scores += _gain(_rarity(documents, int((counts > 0).sum())), counts, norm)
+        here = _only(entry, sessions.inside)
+        counts = np.bincount(roster.session[here.positions], here.counts, sessions.count)
+        scores[:-1] += _gain(_rarity(sessions.documents, int(np.count_nonzero(counts))), counts, sessions.norm)
     scores /= float(scores.max()) or 1.0
-    result = np.zeros(len(words), np.float32)
-    result[inside] = scores[session[inside]]
+    result: Floats = scores.astype(np.float32)[roster.session]
+    result[~sessions.inside] = 0
     return result
 
 
-def only(entry: Postings, present: NDArray[np.bool_]) -> Postings:
+def _sessions(roster: Roster, present: NDArray[np.bool_]) -> _Sessions:
+    kept = roster.memo.get(_MEMO)
+    if isinstance(kept, _Sessions) and np.array_equal(kept.present, present):
+        return kept
+    inside = present & (roster.session >= 0)
+    session = roster.session[inside]
+    count = int(roster.session.max(initial=-1)) + 1
+    lengths = np.bincount(session, roster.words[inside], count)
+    known = np.bincount(session, minlength=count) > 0
+    made = _Sessions(present, inside, count, int(np.count_nonzero(known)), _norm(lengths, known))
+    roster.memo[_MEMO] = made
+    return made
+
+
+def _only(entry: Postings, present: NDArray[np.bool_]) -> Postings:
     kept = present[entry.positions]
     return entry if kept.all() else Postings(entry.positions[kept], entry.counts[kept])
 

@@ -12,6 +12,7 @@ from memorybank_service.clock import SECONDS_PER_DAY
 
 SAME_DAY, SAME_WEEK, SAME_MONTH, SAME_YEAR = 1.0, 0.75, 0.5, 0.2
 
+_EPOCH = datetime.date(1970, 1, 1)
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 _NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "couple of": 2, "a couple of": 2, "three": 3, "four": 4, "five": 5}
@@ -82,7 +83,7 @@ Mention = Named | Week
 def dates_in(text: str, reference: float) -> list[Mention]:
     """`reference`: from when "yesterday" counts, in seconds since 1970."""
     try:
-        today = datetime.datetime.fromtimestamp(reference, datetime.UTC).date()
+        today = _EPOCH + datetime.timedelta(seconds=reference)
         relative = list(_relative(text.casefold(), today))
     except (OverflowError, ValueError):  # before the year 1 or after 9999 there are no dates to look for
         relative = []
@@ -99,7 +100,7 @@ def nearness(mentions: Sequence[Mention], created_at: NDArray[np.float64]) -> ND
     best = np.zeros(len(days), np.float32)
     for mention in mentions:
         if isinstance(mention, Week):
-            since = days - (mention.first - datetime.date(1970, 1, 1)).days
+            since = days - (mention.first - _EPOCH).days
             near = np.where((since >= 0) & (since < mention.days), SAME_WEEK, 0)
         else:
             in_year = np.full(len(days), True) if mention.year is None else years == mention.year

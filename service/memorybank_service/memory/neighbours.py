@@ -18,8 +18,10 @@ PREVIOUS, FARTHER = 0.5, 0.25
 QUESTION = 1.0
 """The turn before, where it is a question: this one is the answer."""
 _LIKENESS = 0.5  # a typical cosine of two turns next to each other
+_MEMO = "neighbourhood"
 
 Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -35,66 +37,30 @@ class Neighbour:
 
 
 class Neighbourhood:
-    def __init__(self, roster: Roster, present: NDArray[np.bool_]) -> None:
-        """`present`: those whose words and vectors may be heard."""
-        self._present = present
-        self.before: list[NDArray[np.intp]] = []
-        self.after: list[NDArray[np.intp]] = []
-        self.neighbours: list[Neighbour] = []
-        nowhere = len(roster)
-        linked = np.flatnonzero((roster.previous >= 0) & (roster.previous < nowhere))
-        if not len(linked):
-            return
-        previous = np.full(nowhere + 1, nowhere, np.intp)
-        following = previous.copy()
-        previous[linked] = roster.previous[linked]
-        following[previous[linked]] = linked
-        self.before = [previous[:-1], previous[previous[:-1]]]
-        self.after = [following[:-1], following[following[:-1]]]
-        heard = np.append(present, False).astype(np.float32)
-        louder = np.append(np.where(roster.marks & ASKS, QUESTION, PREVIOUS), 0).astype(np.float32)
-        weights = [(heard * louder)[self.before[0]], *(FARTHER * heard[p] for p in (self.before[1], *self.after))]
-        places, others = [*self.before, *self.after], [*self.after, *self.before]
-        self.neighbours = [
-            Neighbour(place, heard_by, weight.astype(np.float32))
-            for place, heard_by, weight in zip(places, others, weights, strict=True)
-        ]
+    """Of a roster's memories, of which the `present` may be heard."""
 
-    def walk(self, place: int, step: int, count: int) -> list[int]:
-        """At most `count` turns that may be heard, before (step -1) or after it (1), in the order they were said."""
-        links = (self.before if step < 0 else self.after)[:1]
-        found: list[int] = []
-        for link in links:
-            while len(found) < count and (place := int(link[place])) < len(link):
-                if self._present[place]:
-                    found.append(place)
-        return found[::step]
+    def __init__(self, roster: Roster, present: Mask) -> None:
+        self.present = present
+        self.neighbours = _neighbours(roster, present)
+        self.words = self._counted(roster.words)
+        """How many words are heard with each turn, its own included."""
+        self.embedded = roster.embedded & present
+        self._lengths = self._lengths_of_sums(self.embedded)
 
-    def along(self, cosines: Floats, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    def along(self, cosines: Floats, known: Mask) -> tuple[Floats, Floats]:
         """The cosine of a turn's vector with its neighbours' added to it, by weight: the turn's own part, and theirs.
 
-        `known`: who has a vector. How long the sum is follows from the weights and from how alike neighbours are as a
-        rule, so their vectors need not be looked at. (Added up exactly it finds no more.)
+        `known`: of whom there is a cosine. How long the sum is follows from the weights and from how alike neighbours
+        are as a rule, so their vectors need not be looked at. (Added up exactly it finds no more.)
         """
-        own = known.astype(np.float32)
-        theirs, weights, squares = np.zeros_like(own), own.copy(), own.copy()
-        cosines_or_none, known_or_none = np.append(cosines * own, np.float32(0)), np.append(own, np.float32(0))
+        lengths = self._lengths if known is self.embedded else self._lengths_of_sums(known)
+        own: Floats = np.where(known, cosines, np.float32(0))
+        theirs, or_none = np.zeros_like(own), np.append(own, np.float32(0))
         for neighbour in self.neighbours:
-            weight = neighbour.weight * known_or_none[neighbour.place]
-            theirs += weight * cosines_or_none[neighbour.place]
-            weights += weight
-            squares += weight * weight
-        length: Floats = np.sqrt((1 - _LIKENESS) * squares + _LIKENESS * weights * weights)
-        length[length == 0] = 1
-        return (cosines * own / length).astype(np.float32), (theirs / length).astype(np.float32)
-
-    def lengths(self, words: NDArray[np.int32]) -> Floats:
-        """How many words are heard with each turn, its own included."""
-        own = words.astype(np.float32)
-        total, words_or_none = own.copy(), np.append(own, np.float32(0))
-        for neighbour in self.neighbours:
-            total += words_or_none[neighbour.place] * (neighbour.weight > 0)
-        return total
+            heard = or_none[neighbour.place]
+            heard *= neighbour.weight
+            theirs += heard
+        return own / lengths, theirs / lengths
 
     def strongest(self, positions: NDArray[np.int32], counts: NDArray[np.uint8], into: Floats) -> None:
         """How often a term is heard with each turn: the most of its own count and its neighbours' by weight."""
@@ -106,3 +72,68 @@ class Neighbourhood:
             hearing = hearing[there]
             # Each turn hears one neighbour in each direction, so no position comes twice.
             into[hearing] = np.maximum(into[hearing], neighbour.weight[hearing] * heard[there])
+
+    def with_neighbours(self, chosen: Mask) -> Mask:
+        result, places = np.append(chosen, False), np.flatnonzero(chosen)
+        for neighbour in self.neighbours:
+            result[neighbour.place[places]] = True
+        return result[:-1]
+
+    def walk(self, place: int, step: int, count: int) -> list[int]:
+        """At most `count` turns that may be heard, before (step -1) or after it (1), in the order they were said."""
+        if not self.neighbours:
+            return []
+        nearest = self.neighbours[0]
+        link = nearest.place if step < 0 else nearest.heard_by
+        found: list[int] = []
+        while len(found) < count and (place := int(link[place])) < len(link):
+            if self.present[place]:
+                found.append(place)
+        return found[::step]
+
+    def _counted(self, words: NDArray[np.int32]) -> Floats:
+        total = words.astype(np.float32)
+        or_none = np.append(total, np.float32(0))
+        for neighbour in self.neighbours:
+            total += or_none[neighbour.place] * (neighbour.weight > 0)
+        return total
+
+    def _lengths_of_sums(self, known: Mask) -> Floats:
+        weights = known.astype(np.float32)
+        squares, or_none = weights.copy(), np.append(weights, np.float32(0))
+        for neighbour in self.neighbours:
+            weight = neighbour.weight * or_none[neighbour.place]
+            weights += weight
+            squares += weight * weight
+        lengths: Floats = np.sqrt((1 - _LIKENESS) * squares + _LIKENESS * weights * weights)
+        lengths[lengths == 0] = 1
+        return lengths
+
+
+def neighbourhood(roster: Roster, present: Mask) -> Neighbourhood:
+    """The one of the search before, where nothing has changed since."""
+    kept = roster.memo.get(_MEMO)
+    if not isinstance(kept, Neighbourhood) or not np.array_equal(kept.present, present):
+        kept = roster.memo[_MEMO] = Neighbourhood(roster, present)
+    return kept
+
+
+def _neighbours(roster: Roster, present: Mask) -> list[Neighbour]:
+    """The turn before, the one before that, the turn after, the one after that; none where nobody has any."""
+    nowhere = len(roster)
+    linked = np.flatnonzero(roster.previous >= 0)
+    if not len(linked):
+        return []
+    previous = np.full(nowhere + 1, nowhere, np.intp)
+    following = previous.copy()
+    previous[linked] = roster.previous[linked]
+    following[previous[linked]] = linked
+    before = [previous[:-1], previous[previous[:-1]]]
+    after = [following[:-1], following[following[:-1]]]
+    heard = np.append(present, False).astype(np.float32)
+    louder = heard * np.append(np.where(roster.marks & ASKS, QUESTION, PREVIOUS), 0).astype(np.float32)
+    weights = [louder[before[0]], *(np.float32(FARTHER) * heard[places] for places in (before[1], *after))]
+    return [
+        Neighbour(place, heard_by, weight)
+        for place, heard_by, weight in zip([*before, *after], [*after, *before], weights, strict=True)
+    ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from memorybank_service.memory.bm25 import TurnWords, session_scores
 from memorybank_service.memory.cues import named_speakers, near_the_dates, tells_when
-from memorybank_service.memory.neighbours import Neighbourhood
+from memorybank_service.memory.neighbours import neighbourhood
 from memorybank_service.memory.retention import MemoryState, Standing
 from memorybank_service.store import Filter, Positions, Vector, View
 from memorybank_service.store.words import cjk_share, query_terms
@@ -23,6 +23,7 @@ DENSE_WEIGHT, DENSE_WEIGHT_CJK = 1.0, 0.3
 WORDS_WEIGHT, SESSION_WEIGHT = 0.5, 0.1
 SPEAKER_WEIGHT, DATE_WEIGHT, TIME_WEIGHT = 0.2, 0.5, 0.2
 RETENTION_WEIGHT = 0.05
+_DIGITS = 4  # of a score: vectors are stored as exactly; what comes behind is chance, and would order equals
 _CANDIDATES = 100  # of each list, where a scope is too large for all of it to be scored
 
 Floats = NDArray[np.float32]
@@ -58,7 +59,7 @@ class Hit:
     """0 to 1: the cosine, or for one found by words alone the share of the query's terms in it."""
     retention: float
     explain: Mapping[str, float] | None = None
-    """The parts that the score is the sum of."""
+    """The parts that the score is the sum of, to four digits."""
     before: tuple[int, ...] = ()
     """The turns before it in its run, in the order in which they were said."""
     after: tuple[int, ...] = ()
@@ -80,13 +81,13 @@ def search(view: View, standing: Standing, query: Query, timed: Timer) -> list[H
         return []
 
     started = time.perf_counter()
-    context = Neighbourhood(roster, present)
+    around = neighbourhood(roster, present)
     named = named_speakers(view, query.text, present)
     postings = view.postings(query_terms(query.text, without=named.names))
-    words = TurnWords(postings, roster.words, present, context)
+    words = TurnWords(postings, around)
     parts = {
         "words": WORDS_WEIGHT * words.scores,
-        "words_session": SESSION_WEIGHT * session_scores(postings, roster.words, roster.session, present),
+        "words_session": SESSION_WEIGHT * session_scores(postings, roster, present),
         "speaker": SPEAKER_WEIGHT * named.said_by,
         "date": DATE_WEIGHT * near_the_dates(view, query.text, query.now),
         "time": TIME_WEIGHT * tells_when(view, query.text),
@@ -96,26 +97,26 @@ def search(view: View, standing: Standing, query: Query, timed: Timer) -> list[H
     timed("words", time.perf_counter() - started)
 
     started = time.perf_counter()
-    cosines, embedded = np.zeros(len(roster), np.float32), np.zeros(len(roster), np.bool_)
+    cosines, known = np.zeros(len(roster), np.float32), np.zeros(len(roster), np.bool_)
     if query.vector is not None and len(query.vector) == view.dimension:  # else the space was changed meanwhile
         if (scanned := view.scan(query.vector)) is not None:
-            cosines, embedded = scanned, roster.embedded & present
-            found |= embedded & allowed
+            cosines, known = scanned, around.embedded
+            found |= known & allowed
         else:
             found = _candidates(view, query.vector, allowed, np.where(found, _sum(parts), 0), query.top_k)
-            asked = np.flatnonzero(roster.embedded & present & _with_neighbours(found, context))
-            cosines[asked], embedded[asked] = view.cosines(query.vector, asked), True
+            asked = np.flatnonzero(around.embedded & around.with_neighbours(found))
+            cosines[asked], known[asked] = view.cosines(query.vector, asked), True
     share = cjk_share(query.text)
     weight = np.float32(DENSE_WEIGHT * (1 - share) + DENSE_WEIGHT_CJK * share)
-    parts["dense_turn"], parts["dense_window"] = (weight * part for part in context.along(cosines, embedded))
+    parts["dense_turn"], parts["dense_window"] = (weight * part for part in around.along(cosines, known))
     timed("vectors", time.perf_counter() - started)
 
     started = time.perf_counter()
     places = np.flatnonzero(found)
-    similarities = _Similarities(cosines, embedded, words)
+    similarities = _Similarities(cosines, known, words)
     if query.threshold is not None:
         places = places[similarities.of(places) >= query.threshold]
-    scores = _sum({name: part[places] for name, part in parts.items()})
+    scores = np.round(_sum({name: part[places] for name, part in parts.items()}), _DIGITS)
     order = _best(scores, query.top_k)
     places, scores = places[order], scores[order]
     hits = [
@@ -132,8 +133,8 @@ def search(view: View, standing: Standing, query: Query, timed: Timer) -> list[H
         hits = [
             replace(
                 hit,
-                before=tuple(int(roster.seq[p]) for p in context.walk(int(place), -1, query.neighbours)),
-                after=tuple(int(roster.seq[p]) for p in context.walk(int(place), 1, query.neighbours)),
+                before=tuple(int(roster.seq[p]) for p in around.walk(int(place), -1, query.neighbours)),
+                after=tuple(int(roster.seq[p]) for p in around.walk(int(place), 1, query.neighbours)),
             )
             for hit, place in zip(hits, places, strict=True)
         ]
@@ -142,12 +143,12 @@ def search(view: View, standing: Standing, query: Query, timed: Timer) -> list[H
 
 
 class _Similarities:
-    def __init__(self, cosines: Floats, embedded: Mask, words: TurnWords) -> None:
-        self._cosines, self._embedded, self._words = cosines, embedded, words
+    def __init__(self, cosines: Floats, known: Mask, words: TurnWords) -> None:
+        self._cosines, self._known, self._words = cosines, known, words
 
     def of(self, places: Positions) -> NDArray[np.float64]:
         result = self._cosines[places].astype(np.float64)
-        by_words = np.flatnonzero(~self._embedded[places])
+        by_words = np.flatnonzero(~self._known[places])
         result[by_words] = self._words.shares(places[by_words])
         return np.clip(result, 0.0, 1.0)
 
@@ -160,13 +161,6 @@ def _candidates(view: View, vector: Vector, allowed: Mask, scores: NDArray[np.fl
     by_words = np.flatnonzero(scores)
     chosen[by_words[_best(scores[by_words], count)]] = True
     return chosen
-
-
-def _with_neighbours(chosen: Mask, context: Neighbourhood) -> Mask:
-    result, places = np.append(chosen, False), np.flatnonzero(chosen)
-    for neighbour in context.neighbours:
-        result[neighbour.place[places]] = True
-    return result[:-1]
 
 
 def _sum(parts: Mapping[str, Floats]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ StoreError
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -142,14 +142,14 @@ class Roster:
     embedded: NDArray[np.bool_]
     """It has a vector."""
     session: NDArray[np.int32]
-    """A number for its run, the same for those of one user's run; -1: it belongs to none."""
+    """A number for its run, the same for those of one user's and one agent's run; -1: it belongs to none."""
     agent: NDArray[np.int32]
     speaker: NDArray[np.int32]
     """A number for whoever said it; -1: nobody is named."""
     linked: NDArray[np.bool_]
     """A turn of a run, so it has neighbours."""
     previous: NDArray[np.int32]
-    """Where the turn stands that was said before it in the same user's run; -1: there is none.
+    """Where the turn stands that was said before it in its session; -1: there is none.
 
     What is deleted is nobody's neighbour.
     """
@@ -157,6 +157,9 @@ class Roster:
     """Another fact has taken its place."""
     alive: NDArray[np.bool_]
     """False once it is deleted."""
+    memo: dict[str, object] = field(default_factory=dict, compare=False)
+    """What one search made of the roster and the next may want again; empty again once anything of it has changed that
+    is not about its retention."""
 
     def __len__(self) -> int:
         return len(self.seq)

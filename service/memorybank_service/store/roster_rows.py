@@ -15,8 +15,9 @@ from memorybank_service.store import Roster
 from memorybank_service.store.codes import NONE, Codes, SpeakerCodes
 from memorybank_service.store.links import relinked
 from memorybank_service.store.posting_cache import PostingCache
-from memorybank_service.store.vector_blocks import Matrix, VectorBlocks, decode
+from memorybank_service.store.vector_blocks import Matrix, VectorBlocks, decode, decode_all
 
+_MEMO_BYTES = 100  # that searches keep of a memory between them, roughly
 _PAGE = 1_000  # some milliseconds of the interpreter's time
 _COLUMNS = {
     "seq": np.int64,
@@ -58,10 +59,11 @@ class RosterRows:
         self._columns: dict[str, NDArray[np.generic]] = {name: np.zeros(0, kind) for name, kind in _COLUMNS.items()}
         self._previous = np.zeros(0, np.int32)
         self._length = 0
+        self._memo: dict[str, object] = {}
         self._loading = threading.Lock()
         self._vectors, self._expected_bytes = VectorBlocks(dimension), 0
         self._agents: Codes[str] = Codes()
-        self._sessions: Codes[tuple[object, object]] = Codes()
+        self._sessions: Codes[tuple[object, object, object]] = Codes()
         self._runs: dict[object, list[int]] = {}
         self._speakers = SpeakerCodes()
         self.postings = PostingCache(owner)
@@ -73,13 +75,13 @@ class RosterRows:
 
     @property
     def size_bytes(self) -> int:
-        rows = sum(column.nbytes for column in self._columns.values())
+        rows = sum(column.nbytes for column in self._columns.values()) + _MEMO_BYTES * self._length
         vectors = max(self._vectors.size_bytes, self._expected_bytes)
         return rows + self._previous.nbytes + vectors + self.postings.size_bytes
 
     def roster(self) -> Roster:
         columns = {name: column[: self._length] for name, column in self._columns.items()}
-        return Roster(previous=self._previous, **columns)  # type: ignore[arg-type]  # the columns above
+        return Roster(previous=self._previous, memo=self._memo, **columns)  # type: ignore[arg-type]  # the columns above
 
     # What a search asks
 
@@ -118,6 +120,7 @@ class RosterRows:
 
     def remove(self, place: int) -> set[int]:
         """Which sessions it concerns, as with every change."""
+        self._memo = {}
         self._columns["alive"][place] = self._columns["linked"][place] = False
         return {int(self._columns["session"][place])}
 
@@ -125,6 +128,7 @@ class RosterRows:
         row = connection.execute(_ONE, {"seq": seq}).fetchone()
         if row is None:  # deleted since: there will be word of it
             return set()
+        self._memo = {}
         before = int(self._columns["session"][place])
         for name, value in zip(self._columns, self._numbered(row), strict=True):
             self._columns[name][place] = value  # type: ignore[assignment]  # a number, as its column's
@@ -141,6 +145,9 @@ class RosterRows:
         rows = connection.execute(_ROWS.format(condition=self._since), {"owner": self._owner, "after": after})
         while page := rows.fetchmany(_PAGE):
             self._append([self._numbered(row) for row in page])
+        if self._length == start:
+            return set()
+        self._memo = {}
         self._previous = np.concatenate([self._previous, np.full(self._length - start, NONE, np.int32)])
         return set(np.unique(self._columns["session"][start : self._length]).tolist())
 
@@ -170,7 +177,8 @@ class RosterRows:
         session = NONE
         if run_id is not None:
             known = len(self._sessions)
-            session = self._sessions.number((owner, run_id))
+            # Of one agent's memories alone, so that a search among them hears nothing else.
+            session = self._sessions.number((owner, agent_id, run_id))
             if session == known:
                 self._runs.setdefault(run_id, []).append(session)
         agent = self._agents.number(agent_id) if isinstance(agent_id, str) else NONE
@@ -185,6 +193,5 @@ class RosterRows:
             page = dict(rows.fetchmany(_PAGE))
             # Up to the last that was read; of those before it, some may have no vector.
             end = int(np.searchsorted(seqs, max(page))) + 1 if page else length
-            found = [decode(page.get(int(seq)), self._dimension) for seq in seqs[start:end]]
-            self._vectors.append(np.stack(found))
+            self._vectors.append(decode_all([page.get(seq) for seq in seqs[start:end].tolist()], self._dimension))
             start = end

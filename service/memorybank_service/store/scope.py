@@ -11,7 +11,7 @@ from memorybank_service.store.chroma_index import ChromaIndex
 from memorybank_service.store.filter_sql import condition
 from memorybank_service.store.resident import ResidentRoster
 from memorybank_service.store.told import telling
-from memorybank_service.store.vector_blocks import Matrix, decode
+from memorybank_service.store.vector_blocks import Matrix, decode_all
 
 _MOST_PENDING = 2_000  # beyond it, reading what the index lacks costs more than reading everything
 _WIDER = 4  # the index knows nothing of what has faded or is filtered out
@@ -103,7 +103,7 @@ class ScopeView:
                 rows = dict(read("SELECT seq, vector FROM vector WHERE seq BETWEEN ? AND ?", (page[0], page[-1])))
             else:
                 rows = {seq: row[0] for seq in page if (row := _vector(self._connection, seq))}
-            yield np.stack([decode(rows.get(seq), self.dimension) for seq in page])
+            yield decode_all([rows.get(seq) for seq in page], self.dimension)
 
 
 def _vector(connection: sqlite3.Connection, seq: int) -> tuple[bytes] | None:

@@ -3,10 +3,13 @@
 In blocks, so that growing copies nothing and wastes little: one array that doubles would take half as much again.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 2_048
+_AT_ONCE = 1_024  # so few that the product stays in this thread: its library's threads busily wait for each other
 
 Matrix = NDArray[np.float32]
 
@@ -16,6 +19,13 @@ def decode(blob: bytes | None, dimension: int) -> Matrix:
     if blob is None or len(blob) != 2 * dimension:
         return np.zeros(dimension, np.float32)
     return np.frombuffer(blob, np.float16).astype(np.float32)
+
+
+def decode_all(blobs: Sequence[bytes | None], dimension: int) -> Matrix:
+    if all(blob is not None and len(blob) == 2 * dimension for blob in blobs):
+        joined = b"".join(blobs)  # type: ignore[arg-type]  # none of them is None
+        return np.frombuffer(joined, np.float16).reshape(-1, dimension).astype(np.float32)
+    return np.stack([decode(blob, dimension) for blob in blobs])
 
 
 def encode(vector: Matrix) -> bytes:
@@ -60,10 +70,9 @@ class VectorBlocks:
     def cosines(self, vector: Matrix, length: int) -> Matrix:
         """Of the first `length` rows."""
         result = np.empty(length, np.float32)
-        for number, block in enumerate(self._blocks):
-            start = number * BLOCK
-            rows = min(BLOCK, length - start)
-            if rows <= 0:
-                break
-            np.dot(block[:rows], vector, out=result[start : start + rows])
+        for start in range(0, length, _AT_ONCE):
+            end = min(length, start + _AT_ONCE)
+            within = start % BLOCK
+            rows = self._blocks[start // BLOCK][within : within + end - start]
+            np.dot(rows, vector, out=result[start:end])
         return result

@@ -18,7 +18,7 @@ def posting(*pairs: tuple[int, int]) -> Postings:
 def turn_words(postings: dict[str, Postings], words: list[int], absent: list[int] | None = None) -> TurnWords:
     present = np.ones(len(words), np.bool_)
     present[absent or []] = False
-    return TurnWords(postings, np.array(words, np.int32), present, Neighbourhood(roster_of(len(words)), present))
+    return TurnWords(postings, Neighbourhood(roster_of(len(words), words=words), present))
 
 
 def test_the_scores_are_the_formula_s_divided_by_the_best() -> None:
@@ -54,11 +54,11 @@ def test_nothing_asked_scores_nothing() -> None:
 
 
 def test_a_session_s_words_count_for_all_of_its_turns() -> None:
-    session = np.array([0, 0, 1, -1], np.int32)
+    roster = roster_of(4, session=[0, 0, 1, -1])
     postings = {"tea": posting((0, 1), (3, 1)), "boat": posting((2, 1))}
     everyone = np.ones(4, np.bool_)
-    scores = session_scores(postings, np.full(4, 10, np.int32), session, everyone)
+    scores = session_scores(postings, roster, everyone)
     assert scores[0] == scores[1] > 0
     assert scores[3] == 0
     without = everyone & (np.arange(4) != 0)
-    assert session_scores(postings, np.full(4, 10, np.int32), session, without)[1] == 0
+    assert session_scores(postings, roster, without).tolist() == [0, 0, 1, 0]

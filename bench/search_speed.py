@@ -1,0 +1,138 @@
+"""How long a search takes in this process, beside Chroma's own query on the same vectors.
+
+Neither side embeds a query or counts a recall, and neither goes through HTTP. Ours reads by meaning and by words and
+gives the memories; Chroma's gives the ids of the nearest ten of the user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import chromadb
+import numpy as np
+from chromadb.config import Settings
+
+from bench.corpus import sentences, vectors
+from bench.footprint import STORED_AT, fill, local_embedder, rss_mb
+from bench.results import keep, percentiles
+from memorybank_service.embedding import Vector
+from memorybank_service.embedding.local import LocalEmbedder
+from memorybank_service.memory.bank import MemoryBank
+from memorybank_service.memory.recalling import Search
+from memorybank_service.settings import ForgettingSettings
+from memorybank_service.store import Scope, chroma_index
+from memorybank_service.store.sqlite_store import SqliteStore
+
+QUERIES, WARM_UP = 300, 40
+CASES = {"10 users × 100": (1_000, 10), "10 users × 1,000": (10_000, 10), "10 users × 10,000": (100_000, 10)}
+CASES |= {"1 user × 100": (100, 1), "1 user × 100,000": (100_000, 1)}
+_TERMS = 6
+
+
+class Prepared:
+    """Knows the vectors of the texts that it is asked for: nothing is embedded."""
+
+    at_once = True
+
+    def __init__(self, embedder: LocalEmbedder, known: Mapping[str, Vector]) -> None:
+        self.name, self.dimension, self._known = embedder.name, embedder.dimension, known
+
+    def embed(self, texts: Sequence[str]) -> list[Vector]:
+        return [self._known[text] for text in texts]
+
+
+def run(cases: Sequence[str] = tuple(CASES)) -> str:
+    embedder = local_embedder()
+    rows = {name: _case(embedder, *CASES[name]) for name in cases}
+    keep("search_speed", {"queries": QUERIES, "milliseconds": rows})
+    lines = [
+        f"{'A search, milliseconds':24} {'MemoryBank p50':>15} {'p95':>7} {'Chroma p50':>11} {'p95':>7} {'RSS':>7}"
+    ]
+    lines += [
+        f"  {name:22} {row['memorybank']['p50']:>15} {row['memorybank']['p95']:>7} "
+        f"{row['chroma']['p50']:>11} {row['chroma']['p95']:>7} {row['rss_mb']:>4.0f} MB"
+        for name, row in rows.items()
+    ]
+    return "\n".join(lines)
+
+
+def _case(embedder: LocalEmbedder, memories: int, users: int) -> dict[str, Any]:
+    queries = _queries(embedder.dimension)
+    # No scope is large enough to need the index: it would only be built next to what is measured.
+    chroma_index.ENOUGH_PENDING = memories + 1
+    with tempfile.TemporaryDirectory(prefix="memorybank-bench-") as folder:
+        directory = Path(folder, "tenant")
+        fill(directory, memories, embedder, users)
+        ours, first, rss = asyncio.run(_ours(directory, Prepared(embedder, dict(queries)), [*queries], users))
+        theirs = _chroma(Path(folder, "chroma"), embedder.dimension, memories, users, [*queries.values()])
+    return {"memorybank": ours, "first_search_of_a_user": first, "rss_mb": rss, "chroma": theirs}
+
+
+def _queries(dimension: int) -> dict[str, Vector]:
+    """Some words of a sentence each; one that is asked for twice would be found in a cache."""
+    texts = [" ".join(text.rstrip(".").split()[:_TERMS]) for text in sentences(QUERIES + WARM_UP, seed=8)]
+    return {
+        f"{text} {number}?": vector for number, (text, vector) in enumerate(zip(texts, _asked(dimension), strict=True))
+    }
+
+
+def _asked(dimension: int) -> list[Vector]:
+    return list(vectors(QUERIES + WARM_UP, dimension, seed=8))
+
+
+async def _ours(
+    directory: Path, embedder: Prepared, texts: Sequence[str], users: int
+) -> tuple[dict[str, float | int], dict[str, float | int], float]:
+    store = SqliteStore(directory, embedder.name, embedder.dimension)
+    bank = MemoryBank(store, embedder, ForgettingSettings(24, 0.1, 168, 0), lambda: STORED_AT)
+    await bank.open()
+    first, taken = [], []
+    for number, text in enumerate(texts):
+        wanted = Search(text, Scope(f"user-{number % users}"), top_k=10)
+        started = perf_counter()
+        found = await bank.recall.search(wanted)
+        elapsed = 1e3 * (perf_counter() - started)
+        assert len(found.recollections) == wanted.top_k  # noqa: S101 - a figure of nothing found says nothing
+        if number < users:
+            first.append(elapsed)
+        elif number >= WARM_UP:
+            taken.append(elapsed)
+    rss = rss_mb(os.getpid())
+    await bank.close()
+    return percentiles(taken), percentiles(first), rss
+
+
+def _chroma(
+    directory: Path, dimension: int, memories: int, users: int, queries: Sequence[Vector]
+) -> dict[str, float | int]:
+    client = chromadb.PersistentClient(str(directory), settings=Settings(anonymized_telemetry=False))
+    collection = client.create_collection(
+        "memories", embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+    )
+    made = vectors(memories, dimension)
+    for start in range(0, memories, 1_000):
+        numbers = range(start, min(memories, start + 1_000))
+        collection.add(
+            ids=[f"m{number}" for number in numbers],
+            embeddings=[made[number] for number in numbers],
+            metadatas=[{"user_id": f"user-{number % users}"} for number in numbers],
+        )
+    taken = []
+    for number, vector in enumerate(queries):
+        where: Any = {"user_id": f"user-{number % users}"}
+        started = perf_counter()
+        collection.query(query_embeddings=[np.asarray(vector)], n_results=10, where=where, include=[])
+        if number >= WARM_UP:
+            taken.append(1e3 * (perf_counter() - started))
+    client.close()
+    return percentiles(taken)
+
+
+if __name__ == "__main__":
+    print(run())
