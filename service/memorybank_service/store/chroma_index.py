@@ -34,6 +34,7 @@ RETRY_SECONDS, MOST_RETRY_SECONDS = 30.0, 900.0
 MOST_ASKED = 2_000
 """Entries in one answer, some 30 ms; a scope that needs more of them is better read."""
 BATCH = 500
+_REST = 0.5  # of the time that a batch took: a pod may have one processor for all of its work
 _RESERVE = 32 << 20  # bytes of the volume that the index leaves to the truth
 WORN, _WORN_SHARE = 1_000, 0.25
 
@@ -198,12 +199,15 @@ class ChromaIndex:
             raise StoreError("the volume has no room for it: delete memories or give the tenant more storage")
 
     def _fill(self, opened: _Open) -> None:
-        written = 0
+        written, took = 0, 0.0
         while not self._stop.is_set() and not self._doubtful and (entries := self._source.pending_entries(BATCH)):
+            self._stop.wait(_REST * took)
             self._break_seal()
+            started = time.monotonic()
             present = {entry.seq: entry.vector for entry in entries if entry.vector is not None}
             absent = [entry.seq for entry in entries if entry.vector is None]
             opened.process.write(list(present), b"".join(present.values()), absent)
+            took, self._silent = time.monotonic() - started, False
             self._source.settle(entries)
             written += len(entries)
             if opened.space != self._source.space():

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from memorybank_service.children import ChildEndedError, HandlerError
+from memorybank_service.chroma import process
 from memorybank_service.chroma.process import ChromaProcess
+
+
+@pytest.fixture(autouse=True)
+def _patient_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "SEARCH_SECONDS", 20.0)
 
 
 def vectors(count: int, dimension: int = 8) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from memorybank_service.chroma import process
 from memorybank_service.embedding.local import LocalEmbedder
 from memorybank_service.store import chroma_index
 from memorybank_service.store.sqlite_store import SqliteStore
@@ -25,9 +26,10 @@ PAST_A_FLUSH = 2_500
 
 
 @pytest.fixture(autouse=True)
-def _no_gathering(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick_writes_and_patient_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chroma_index, "GATHER_SECONDS", 0.0)
     monkeypatch.setattr(chroma_index, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(process, "SEARCH_SECONDS", 20.0)
 
 
 def overwrite(path: Path) -> None:

@@ -22,9 +22,10 @@ from tests.service.waiting import until
 
 
 @pytest.fixture(autouse=True)
-def _no_gathering(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick_writes_and_patient_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chroma_index, "GATHER_SECONDS", 0.0)
     monkeypatch.setattr(chroma_index, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(process, "SEARCH_SECONDS", 20.0)
 
 
 def test_every_vector_reaches_the_index_and_is_found_there(open_store: Open, tmp_path: Path) -> None:
@@ -179,8 +180,7 @@ def test_nobody_is_answered_from_an_index_that_is_to_be_rebuilt(
 ) -> None:
     store = filled(open_store, tmp_path)
     until(lambda: indexed(store, 77))
-    monkeypatch.setattr(chroma_index, "GATHER_SECONDS", 60.0)
-    store._index.notice()
+    monkeypatch.setattr(store._index, "_take_turn", lambda: None)  # it gets no time to do so
     emptied = store._index.rebuild()
     assert not indexed(store, 77)
     store.close()
