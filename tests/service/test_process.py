@@ -222,7 +222,13 @@ def test_it_opens_no_connection_of_its_own_and_leaves_nothing_at_home(tmp_path: 
         until(lambda: service.says("up to date"))
         client.close()
         until(lambda: len(sockets(service.process.pid)) == 2)
+        [chroma] = children(service.process.pid)
+        assert sockets(chroma) == set()
     assert list((tmp_path / "home").rglob("*")) == []
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]
 
 
 def sockets(pid: int) -> set[str]:
