@@ -353,7 +353,11 @@ def test_keys_and_bodies_are_checked_in_openai_s_form(service: RunningService, h
         with pytest.raises(openai.BadRequestError) as refused:
             asking(KEY, **body)
         assert refused.value.param is not None
-    assert http.post("/v1/chat/completions", content=b"{").status_code == 400
+    half = "\ud800"
+    odd: list[dict[str, Any]] = [{"user": half}, {"user": "a\0b"}, {"metadata": {"run_id": half}}, {"user": ""}]
+    for raw in (b"{", b"[" * 100_000, *(json.dumps({"messages": [said("x")], **body}).encode() for body in odd)):
+        answer = http.post("/v1/chat/completions", content=raw, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
 
 
 def test_without_a_model_the_memory_still_works(tmp_path: Path) -> None:

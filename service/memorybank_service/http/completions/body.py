@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from memorybank_service.http.fields import LARGEST_CONTENT, LONGEST_ID
+from memorybank_service.http.fields import LARGEST_CONTENT, LONGEST_ID, Name
 from memorybank_service.memory.context import strip_recalled
 
 MOST_MESSAGES = 1024
@@ -20,7 +20,7 @@ class ChatMessage(BaseModel):
 
     role: Role
     content: str | list[dict[str, Any]] | None = None
-    name: str | None = Field(None, max_length=LONGEST_ID)
+    name: Name | None = None
 
     @property
     def words(self) -> str:
@@ -32,6 +32,16 @@ class ChatMessage(BaseModel):
             text = self.content or ""
         text = strip_recalled(text.encode(errors="replace").decode()).strip()
         return text.encode()[:LARGEST_CONTENT].decode(errors="ignore")
+
+
+class Whose(BaseModel):
+    """What of the metadata is ours to read."""
+
+    model_config = ConfigDict(extra="allow")
+
+    user_id: Name | None = None
+    agent_id: Name | None = None
+    run_id: Name | None = None
 
 
 class CompletionRequest(BaseModel):
@@ -55,8 +65,8 @@ class CompletionRequest(BaseModel):
         description="The configured model answers, whatever stands here, unless it names another one of the same "
         "provider as `provider/model`.",
     )
-    user: str | None = Field(None, max_length=LONGEST_ID, description="Whose memories are recalled and added to.")
-    metadata: dict[str, Any] | None = Field(None, description="`user_id`, `agent_id` and `run_id` may stand here too.")
+    user: Name | None = Field(None, description="Whose memories are recalled and added to.")
+    metadata: Whose | None = Field(None, description="`user_id`, `agent_id` and `run_id` may stand here too.")
     stream: bool | None = None
     stream_options: dict[str, Any] | None = None
     n: int | None = Field(None, ge=1, le=MOST_CHOICES)
@@ -74,14 +84,10 @@ class CompletionRequest(BaseModel):
 
     def ids(self) -> dict[str, str]:
         """Of whom the body says that it is. Raises ValueError."""
-        metadata = self.metadata or {}
-        given = {name: metadata.get(name) for name in ("user_id", "agent_id", "run_id")}
-        if self.user is not None and given["user_id"] not in (None, self.user):
+        whose = self.metadata or Whose()
+        if self.user is not None and whose.user_id not in (None, self.user):
             raise ValueError("user and metadata.user_id are given, and not the same")
-        given["user_id"] = self.user or given["user_id"]
-        for name, value in given.items():
-            if value is not None and not (isinstance(value, str) and 0 < len(value) <= LONGEST_ID):
-                raise ValueError(f"metadata.{name} must be a text of 1 to {LONGEST_ID} characters")
+        given = {"user_id": self.user or whose.user_id, "agent_id": whose.agent_id, "run_id": whose.run_id}
         return {name: value for name, value in given.items() if value is not None}
 
     def asked(self) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from memorybank_service.http.problems import Problem
@@ -41,7 +42,7 @@ class OpenAiRoute(APIRoute):
         async def handled(request: Request) -> Response:
             try:
                 return await handle(request)
-            except (Problem, RequestValidationError, NotReadyError, ProviderError, StoreError) as error:
+            except (HTTPException, RequestValidationError, NotReadyError, ProviderError, StoreError) as error:
                 return _response(error)
 
         return handled
@@ -54,6 +55,8 @@ def _response(error: Exception) -> Response:
         case Problem():
             status, message, code = error.status_code, str(error.detail), error.name.replace("-", "_")
             headers = dict(error.headers or {})
+        case HTTPException():
+            status, message, code = error.status_code, "The body cannot be read.", "malformed_request"
         case RequestValidationError():
             first = error.errors()[0]
             param = ".".join(str(part) for part in first["loc"] if part != "body") or None

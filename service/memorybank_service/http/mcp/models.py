@@ -5,16 +5,15 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from memorybank_service.clock import rfc3339
-from memorybank_service.http.fields import LONGEST_ID, MemoryId, Metadata, Text
+from memorybank_service.http.fields import MemoryId, Name, PlainMetadata, Text
 from memorybank_service.store import Memory
 
 MOST_FOUND, MOST_LISTED = 50, 100
-_Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
 _Whose = Annotated[
-    _Id | None, Field(description="Whose memory this is. Leave it out where the connection is bound to one user.")
+    Name | None, Field(description="Whose memory this is. Leave it out where the connection is bound to one user.")
 ]
-_Agent = Annotated[_Id | None, Field(description="Only the memories of this agent.")]
-_Run = Annotated[_Id | None, Field(description="Only the memories of this conversation.")]
+_Agent = Annotated[Name | None, Field(description="Only the memories of this agent.")]
+_Run = Annotated[Name | None, Field(description="Only the memories of this conversation.")]
 
 
 class _Arguments(BaseModel):
@@ -32,10 +31,10 @@ class AddArguments(_Arguments):
         ),
     ]
     user_id: _Whose = None
-    agent_id: Annotated[_Id | None, Field(description="The agent that it belongs to.")] = None
-    run_id: Annotated[_Id | None, Field(description="The conversation that it belongs to.")] = None
+    agent_id: Annotated[Name | None, Field(description="The agent that it belongs to.")] = None
+    run_id: Annotated[Name | None, Field(description="The conversation that it belongs to.")] = None
     importance: Annotated[float, Field(ge=0, le=1, description="0.5 is usual; 1 for what must not be missed.")] = 0.5
-    metadata: Annotated[Metadata | None, Field(description="Any keys of your own, to filter by.")] = None
+    metadata: Annotated[PlainMetadata | None, Field(description="Any keys of your own, to filter by.")] = None
 
 
 class SearchArguments(_Arguments):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from memorybank_service.clock import LATEST
-from memorybank_service.http.fields import LARGEST_CONTENT, Name, PlainMetadata, Text
+from memorybank_service.http.fields import Name, PlainMetadata, Text
 from memorybank_service.http.mem0.filters import ENTITIES, last_moment
 from memorybank_service.http.mem0.shape import APP_ID, IMMUTABLE
 from memorybank_service.http.times import parse_day_or_time
@@ -85,9 +85,6 @@ class AddBody(_Body):
     def _bounded(self) -> "AddBody":
         if len(self.turns) > MOST_MESSAGES:
             raise ValueError(f"messages must be at most {MOST_MESSAGES}")
-        for place, message in enumerate(self.turns):
-            if (size := len(message.said.encode())) > LARGEST_CONTENT:
-                raise ValueError(f"messages.{place} must be at most {LARGEST_CONTENT} bytes in UTF-8, not {size}")
         return self
 
     @property

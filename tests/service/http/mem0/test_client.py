@@ -491,6 +491,9 @@ def test_errors_are_plain_json_with_a_detail(service: RunningService) -> None:
         answer = http.get(path, headers={"Authorization": f"Token {key}"})
         assert answer.headers["content-type"] == "application/json"
         assert answer.json()["detail"].endswith(".")
+    half = json.dumps({"messages": "half \ud800", "user_id": "ada"})
+    answer = http.post("/v3/memories/add/", content=half, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, "surrogate" in answer.json()["detail"]) == (422, True)
     large = http.post("/v3/memories/add/", content=b"x" * (3 << 20))
     assert (large.status_code, large.headers["content-type"]) == (413, "application/json")
 
