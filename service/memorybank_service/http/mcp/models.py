@@ -103,8 +103,17 @@ class ForgetAnswer(BaseModel):
     status: str = "forgotten"
 
 
+class Day(BaseModel):
+    day: str = Field(description="In UTC, as `2027-01-15`.")
+    summary: str
+
+
 class ProfileAnswer(BaseModel):
     user_id: str | None = None
+    portrait: str | None = Field(None, description="What this person is like.")
+    strategy: str | None = Field(None, description="How to answer this person.")
+    summary: str | None = Field(None, description="Of all that was said.")
+    days: list[Day] | None = Field(None, description="Summaries of the last days on which something was said.")
     memories: int = Field(description="How many there are of this user that have not faded.")
     first_seen: str | None = Field(None, description="When the earliest of them was said (RFC 3339, UTC).")
     last_seen: str | None = None

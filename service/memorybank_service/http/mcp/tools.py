@@ -141,8 +141,8 @@ _ALL = [
     Tool(
         "get_profile",
         "Get a person's profile",
-        "What is known of a person as a whole: since when, how much, and what matters most. Good at the start of a "
-        "conversation.",
+        "What is known of a person as a whole: a portrait and how best to answer, summaries of the last days, what "
+        "matters most. Good at the start of a conversation.",
         "read",
         ProfileArguments,
         ProfileAnswer,

@@ -12,6 +12,7 @@ from memorybank_service.http.mem0.bodies import LAST_PAGE
 from memorybank_service.http.mem0.filters import APP
 from memorybank_service.http.mem0.routing import mem0_router
 from memorybank_service.http.paths import PathId
+from memorybank_service.http.problems import not_found
 from memorybank_service.store import WHOLE_TENANT, Along, Entity, EntityKind, Scope
 from memorybank_service.store.filters import Compare, Filter
 
@@ -74,6 +75,24 @@ async def delete_entity(entity_type: EntityKind, name: PathId, request: Request,
     scope, wanted = _everything_of(entity_type, name)
     deleted = await bank.entities.delete_all(scope, wanted, Along(actor=request.state.key.name))
     return ErasedAnswer(message="Entity deleted successfully!", deleted=deleted)
+
+
+@_router.get("/v2/entities/user/{name}/profile", dependencies=[Depends(require("read"))])
+async def get_profile(name: PathId, bank: Bank) -> dict[str, Any]:
+    """The portrait, made in the background once a day is over."""
+    known = await bank.summing_up.of(name)
+    if known is None:
+        raise not_found("user", name)
+    kinds = {"portrait": known.text("portrait"), "strategy": known.text("strategy"), "summary": known.text("overall")}
+    made = {kind: text for kind, text in kinds.items() if text is not None}
+    return {
+        "entity_type": "user",
+        "entity_id": name,
+        "status": "succeeded" if made else "not_enabled" if bank.summing_up.degraded() else "pending",
+        "profile": {kind: text.text for kind, text in made.items()},
+        "updated_at": rfc3339(max(text.made_at for text in made.values())) if made else None,
+        "generation_count": None,
+    }
 
 
 def _everything_of(kind: EntityKind, name: str) -> tuple[Scope, Filter | None]:

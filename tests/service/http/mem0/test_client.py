@@ -281,6 +281,13 @@ def test_facts_are_drawn_from_what_is_added_and_follow_one_another(
             service.close()
 
 
+def test_a_profile_says_whether_there_is_one(client: Mem0, user: str) -> None:
+    client.add("I live in Lisbon.", user_id=user)
+    profile = client.get_profile(user)
+    assert (profile["status"], profile["profile"]) == ("not_enabled", {})
+    assert refusal(lambda: client.get_profile(f"not {user}")).kind == "MemoryNotFoundError"
+
+
 def test_what_is_immutable_is_not_changed(client: Mem0, user: str) -> None:
     options = {"async_mode": True, "custom_categories": [{"tea": "x"}], "output_format": "v1.1", "includes": "tea"}
     [added] = client.add("I was born in 1990.", user_id=user, immutable=True, **options)["results"]
