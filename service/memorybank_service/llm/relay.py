@@ -16,7 +16,7 @@ from memorybank_service.llm.errors import BadAnswerError, ProviderTimeoutError
 from memorybank_service.llm.litellm_model import ANSWER_BYTES
 from memorybank_service.llm.process import ProviderProcess, new_ticket
 from memorybank_service.llm.sentences import error_of
-from memorybank_service.llm.tokens import estimate_tokens
+from memorybank_service.llm.tokens import MESSAGE_TOKENS, estimate_tokens
 
 Chunk = dict[str, Any]
 """An answer, or a piece of one, in OpenAI's form."""
@@ -28,6 +28,8 @@ PARAMETERS = frozenset(
     }
 )  # fmt: skip
 """Of a request what is handed on; the rest would reach into litellm itself."""
+_PICTURE = 1024
+"""Tokens that a picture or a sound is about worth."""
 _USUAL_ANSWER = 1024
 """Tokens that an answer may take where the request does not say."""
 
@@ -106,7 +108,14 @@ class Relay:
 
 
 def _prompt(request: Mapping[str, Any]) -> int:
-    return estimate_tokens(json.dumps([request["messages"], request.get("tools")], ensure_ascii=False))
+    pictures, words = 0, [json.dumps(request.get("tools") or "", ensure_ascii=False)]
+    for message in request["messages"]:
+        content = message.get("content")
+        for part in content if isinstance(content, list) else [{"text": content}]:
+            words.append(part["text"] if isinstance(part.get("text"), str) else "")
+            pictures += "text" not in part
+        words.append(json.dumps(message.get("tool_calls") or "", ensure_ascii=False))
+    return estimate_tokens("".join(words)) + MESSAGE_TOKENS * len(request["messages"]) + _PICTURE * pictures
 
 
 def _may_need(request: Mapping[str, Any]) -> int:

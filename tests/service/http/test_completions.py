@@ -219,11 +219,22 @@ def test_tools_are_handed_on_and_their_results_are_no_memories(
 def test_pictures_are_handed_on_and_their_words_are_stored(
     client: openai.OpenAI, http: httpx.Client, provider: Provider, user: str
 ) -> None:
-    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{'aGkh' * 50_000}"}}
     parts: Any = [{"type": "text", "text": "This is my cat Ines."}, picture]
     client.chat.completions.create(model="m", user=user, messages=[{"role": "user", "content": parts}])
     assert provider.chats[0].messages[-1]["content"] == parts
     assert remembered(http, user)[0] == ("user", "This is my cat Ines.")
+
+
+def test_what_a_memory_cannot_hold_does_not_stand_in_the_way(
+    client: openai.OpenAI, http: httpx.Client, provider: Provider, user: str
+) -> None:
+    provider.answer(says("half \ud800 " + "ä" * 20_000))
+    question = "é" * 20_000
+    answer = client.chat.completions.create(model="m", user=user, messages=[said(question)])
+    assert len(answer.choices[0].message.content or "") > 20_000
+    assert provider.chats[0].messages[-1]["content"] == question
+    assert [len(content.encode()) // 16 for _, content in remembered(http, user)] == [2048, 2047]
 
 
 def test_a_recalled_memory_counts_as_recalled(client: openai.OpenAI, http: httpx.Client, user: str) -> None:

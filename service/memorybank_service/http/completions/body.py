@@ -15,6 +15,11 @@ _INSTRUCTING = frozenset({"system", "developer"})
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 
 
+def as_memory(text: str) -> str:
+    """As much of it as a memory holds, in valid Unicode."""
+    return text.encode(errors="replace").strip()[:LARGEST_CONTENT].decode(errors="ignore")
+
+
 class ChatMessage(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -30,8 +35,7 @@ class ChatMessage(BaseModel):
             text = "\n".join(part for part in parts if isinstance(part, str))
         else:
             text = self.content or ""
-        text = strip_recalled(text.encode(errors="replace").decode()).strip()
-        return text.encode()[:LARGEST_CONTENT].decode(errors="ignore")
+        return as_memory(strip_recalled(text))
 
 
 class Whose(BaseModel):

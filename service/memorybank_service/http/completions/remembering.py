@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memorybank_service.http.completions.body import CompletionRequest
+from memorybank_service.http.completions.body import CompletionRequest, as_memory
 from memorybank_service.memory.bank import MemoryBank
 from memorybank_service.memory.context import build_context
 from memorybank_service.memory.keeping import Draft
@@ -76,8 +76,7 @@ class Conversation:
         await self._store([self._draft(message.words, message.name or "user", f"{place}") for place, message in new])
 
     async def store_answer(self, text: str) -> None:
-        if text.strip():
-            words = text.strip().encode(errors="replace").decode()
+        if words := as_memory(text):
             await self._store([self._draft(words, "assistant", f"answer {words}")])
 
     async def _store(self, drafts: Sequence[Draft]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.background import BackgroundTask
-from starlette.responses import JSONResponse, StreamingResponse
+from starlette.responses import StreamingResponse
 
 from memorybank_service.http.asked import Bank, tenant_of
 from memorybank_service.http.auth import require
@@ -61,7 +61,7 @@ async def chat_completions(
         if answer is None:
             return Response(status_code=_GONE)
         await conversation.store_answer(_words(answer, "message"))
-        return JSONResponse(answer, 200, headers, background=after)
+        return Response(_json(answer), 200, headers, "application/json", after)
     chunks = relay.stream(handed_on, SECONDS)
     first = await _while_there(request, _first(chunks))  # what goes wrong before it still has a status
     if first is None:
@@ -75,13 +75,14 @@ async def _events(
     first: Chunk, rest: AsyncGenerator[Chunk, None], conversation: Conversation, *, with_usage: bool
 ) -> AsyncGenerator[str, None]:
     """Server-sent events. Cancelled where the client goes away, and with it the model's answer."""
-    said = ""
+    said, chunk = "", first
     async with aclosing(rest):
         try:
-            async for chunk in _from(first, rest):
+            while chunk:
                 said += _words(chunk, "delta")
                 if chunk.get("choices") or with_usage:
                     yield _event(chunk if with_usage else {k: v for k, v in chunk.items() if k != "usage"})
+                chunk = await anext(rest, {})
         except ProviderError as error:
             yield _event(error_of_stream(error))
             return
@@ -89,14 +90,13 @@ async def _events(
     yield "data: [DONE]\n\n"
 
 
-async def _from(first: Chunk, rest: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
-    yield first
-    async for chunk in rest:
-        yield chunk
-
-
 def _event(value: Mapping[str, Any]) -> str:
-    return f"data: {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}\n\n"
+    return f"data: {_json(value)}\n\n"
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    """In ASCII: a model may say half of a surrogate pair, which nothing else can carry."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _words(answer: Chunk, part: str) -> str:
