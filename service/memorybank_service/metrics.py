@@ -26,6 +26,10 @@ class Metrics:
         self.embeddings_pending = Gauge(
             "memorybank_embeddings_pending", "Memories that wait for their vector.", registry=self.registry
         )
+        self.jobs = Gauge("memorybank_jobs", "Work in the background, by state.", ["state"], registry=self.registry)
+        self.llm_tokens = Counter(
+            "memorybank_llm_tokens_total", "Tokens that a language model took.", registry=self.registry
+        )
         self.store_bytes = Gauge("memorybank_store_bytes", "Size of the tenant's files.", registry=self.registry)
         self.volume_capacity = Gauge("memorybank_volume_capacity_bytes", "Size of the volume.", registry=self.registry)
         self.volume_used = Gauge("memorybank_volume_used_bytes", "Used on the volume.", registry=self.registry)

@@ -141,6 +141,7 @@ class Tenant:
     def _open_budget(self, store: SqliteStore) -> TokenBudget:
         def count(tokens: int) -> None:
             store.count_tokens(tokens, self._clock())
+            self._metrics.llm_tokens.inc(tokens)
 
         used = store.tokens_used(self._clock())
         return TokenBudget(self.settings.llm_daily_tokens, self._clock, used=used, persist=count)

@@ -67,6 +67,8 @@ class MetricsApp:
         for state in ("active", "faded", "expired", "superseded"):
             metrics.memories.labels(state).set(getattr(census, state))
         metrics.embeddings_pending.set(await bank.embeddings.length())
+        for job_state, jobs in (await bank.jobs.counted()).items():
+            metrics.jobs.labels(job_state).set(jobs)
         metrics.store_bytes.set(await bank.size_bytes())
         volume = await asyncio.to_thread(shutil.disk_usage, self._tenant.settings.data_directory)
         metrics.volume_capacity.set(volume.total)

@@ -112,6 +112,9 @@ class Jobs:
         """The newest first."""
         return await self._on.read(self._on.store.jobs, state, kind, limit)
 
+    async def counted(self) -> dict[JobState, int]:
+        return await self._on.read(self._on.store.count_jobs)
+
     async def page(
         self, state: JobState | None = None, kind: str | None = None, limit: int = 100, cursor: str | None = None
     ) -> JobPage:

@@ -399,6 +399,10 @@ class MemoryStore(Protocol):
         """The newest first; `after`: behind the one of this `created_at` and id."""
         ...
 
+    def count_jobs(self) -> dict[JobState, int]:
+        """Of every state."""
+        ...
+
     def count_tokens(self, tokens: int, now: float) -> Future[None]:
         """Of a language model, beside those of the jobs."""
         ...

@@ -5,6 +5,7 @@ import sqlite3
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import get_args
 
 from memorybank_service.store import JobGoneError
 from memorybank_service.store.memories import owner_of
@@ -55,6 +56,11 @@ def listed(
         (state, kind, limit, created_at, job_id),
     )
     return [_job(row) for row in rows]
+
+
+def counted(connection: sqlite3.Connection) -> dict[JobState, int]:
+    counts = dict(connection.execute("SELECT state, count(*) FROM job GROUP BY state"))
+    return {state: counts.get(state, 0) for state in get_args(JobState)}
 
 
 def take(connection: sqlite3.Connection, now: float, kinds: frozenset[str]) -> Job | None:

@@ -77,6 +77,9 @@ class SqliteJobs:
     ) -> list[Job]:
         return jobs.listed(self._readers.get(), state, kind, limit, after)
 
+    def count_jobs(self) -> dict[JobState, int]:
+        return jobs.counted(self._readers.get())
+
     def count_tokens(self, tokens: int, now: float) -> Future[None]:
         """Of a language model, beside those of the jobs."""
         return self._writer.submit(lambda transaction: jobs.count_tokens(transaction.connection, tokens, now))
