@@ -12,6 +12,7 @@ from prometheus_client import start_http_server
 from memorybank_operator import logs, settings
 from memorybank_operator.background import failed, started
 from memorybank_operator.cluster import Cluster
+from memorybank_operator.generators import Generators
 from memorybank_operator.handlers import Operator
 from memorybank_operator.kubeconfig import Connection, NoConnection, connect
 from memorybank_operator.lead import CANARY_SECONDS, Leadership
@@ -24,6 +25,8 @@ logger = logging.getLogger("memorybank_operator")
 async def run(chosen: Settings, connection: Connection) -> int:
     """Be a replica of the operator until SIGTERM or SIGINT; answers the exit status."""
     stop = asyncio.Event()
+    generators = Generators()
+    generators.watch()
 
     def take_signals() -> None:
         for signum in (signal.SIGTERM, signal.SIGINT):
@@ -63,6 +66,7 @@ async def run(chosen: Settings, connection: Connection) -> int:
             if leading.is_set() and not leadership.lost.is_set():
                 await leadership.release()
             health.stop()
+            await generators.close()
 
 
 async def _first(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
