@@ -5,7 +5,7 @@ import http
 import json
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from starlette.responses import Response
@@ -14,6 +14,7 @@ from memorybank_service.http.filters import filter_schema
 from memorybank_service.http.problem_types import PROBLEM_TYPES, types_of
 from memorybank_service.http.problems import speaks_plain_json
 
+_router = APIRouter()
 _OPEN = frozenset({"/health", "/livez", "/readyz"})
 _OF_EVERY_ROUTE = (401, 403, 429, 500, 503)
 _METHODS = frozenset({"get", "put", "post", "delete", "patch"})
@@ -49,15 +50,18 @@ def json_body(model: type[BaseModel]) -> dict[str, Any]:
 
 def describe(app: FastAPI) -> None:
     """Answers with it at /openapi.json. Making it takes a third of a second, so that is done once, in a thread."""
-    lock = asyncio.Lock()
-    made: list[bytes] = []
+    app.state.description_lock, app.state.description = asyncio.Lock(), None
+    app.include_router(_router)
 
-    @app.get("/openapi.json", include_in_schema=False)
-    async def openapi() -> Response:
-        async with lock:
-            if not made:
-                made.append(await asyncio.to_thread(lambda: json.dumps(_description(app)).encode()))
-        return Response(made[0], media_type="application/json")
+
+@_router.get("/openapi.json", include_in_schema=False)
+async def _answer(request: Request) -> Response:
+    # Not a function within `describe`: FastAPI remembers those it was given, and with it the application and the store.
+    app = request.app
+    async with app.state.description_lock:
+        if app.state.description is None:
+            app.state.description = await asyncio.to_thread(lambda: json.dumps(_description(app)).encode())
+    return Response(app.state.description, media_type="application/json")
 
 
 def _description(app: FastAPI) -> dict[str, Any]:

@@ -38,15 +38,15 @@ async def facts(client: httpx.AsyncClient, state: str = "active", user: str = "a
 
 
 async def job_in(client: httpx.AsyncClient, state: str, kind: str = "extract") -> dict[str, Any]:
-    """The newest job of the kind, once it is in this state."""
-    job: dict[str, Any] = {}
+    """The newest job of the kind, once every one of it is in this state."""
+    jobs: list[dict[str, Any]] = []
 
     async def so() -> bool:
-        job.update((await call(client, "GET", "/v1/jobs", kind=kind))["results"][0])
-        return bool(job["state"] == state)
+        jobs[:] = (await call(client, "GET", "/v1/jobs", kind=kind))["results"]
+        return {job["state"] for job in jobs} == {state}
 
     await until_so(so, _PATIENCE)
-    return job
+    return jobs[0]
 
 
 async def job_over(client: httpx.AsyncClient, tenant: Tenant, clock: ManualClock, attempts: int) -> dict[str, Any]:

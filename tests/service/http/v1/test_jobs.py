@@ -21,7 +21,7 @@ async def test_a_job_is_shown_with_all_that_is_known_of_it(client: httpx.AsyncCl
         "state": "queued",
         "user_id": None,
         "attempts": 0,
-        "due": "1970-01-01T00:00:00.000Z",
+        "due": "2027-01-15T08:00:00.000Z",
         "progress": {},
         "result": None,
         "error": None,
