@@ -8,13 +8,15 @@ from types import ModuleType
 
 from kubernetes import config, dynamic
 
-from bench import adding, footprint, importing, load, repair, survival, tenant_ready
+from bench import adding, footprint, importing, load, repair, retrieval, search_speed, survival, tenant_ready
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.progress import Progress
 from e2e.kubectl import KubectlError
 from e2e.stack import bring_up
 
 OF_THE_SERVICE = {
+    "retrieval": retrieval,
+    "search_speed": search_speed,
     "adding": adding,
     "importing": importing,
     "footprint": footprint,

@@ -1,7 +1,8 @@
 """How long a search takes in this process, beside Chroma's own query on the same vectors.
 
 Neither side embeds a query or counts a recall, and neither goes through HTTP. Ours reads by meaning and by words and
-gives the memories; Chroma's gives the ids of the nearest ten of the user.
+gives the memories; Chroma's gives the ids of the nearest ten of the user. A third column asks the service through HTTP,
+which embeds the query too.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from chromadb.config import Settings
 
 from bench.corpus import sentences, vectors
-from bench.footprint import STORED_AT, fill, local_embedder, rss_mb
+from bench.footprint import STORED_AT, TENANT, fill, local_embedder, rss_mb
 from bench.results import keep, percentiles
 from memorybank_service.embedding import Vector
 from memorybank_service.embedding.local import LocalEmbedder
@@ -28,11 +29,14 @@ from memorybank_service.memory.recalling import Search
 from memorybank_service.settings import ForgettingSettings
 from memorybank_service.store import Scope, chroma_index
 from memorybank_service.store.sqlite_store import SqliteStore
+from tests.service.running import running
+from tests.service.waiting import until
 
 QUERIES, WARM_UP = 300, 40
 CASES = {"10 users × 100": (1_000, 10), "10 users × 1,000": (10_000, 10), "10 users × 10,000": (100_000, 10)}
 CASES |= {"1 user × 100": (100, 1), "1 user × 100,000": (100_000, 1)}
 _TERMS = 6
+_INDEXED_FROM = chroma_index.ENOUGH_PENDING
 
 
 class Prepared:
@@ -55,11 +59,13 @@ def run(cases: Sequence[str] = tuple(CASES)) -> str:
     rows = {name: _case(embedder, *CASES[name]) for name in cases}
     keep("search_speed", {"queries": QUERIES, "milliseconds": rows})
     lines = [
-        f"{'A search, milliseconds':24} {'MemoryBank p50':>15} {'p95':>7} {'Chroma p50':>11} {'p95':>7} {'RSS':>7}"
+        f"{'A search, milliseconds':24} {'MemoryBank p50':>15} {'p95':>7} {'Chroma p50':>11} {'p95':>7} "
+        f"{'over HTTP p50':>14} {'p95':>7} {'RSS':>7}"
     ]
     lines += [
         f"  {name:22} {row['memorybank']['p50']:>15} {row['memorybank']['p95']:>7} "
-        f"{row['chroma']['p50']:>11} {row['chroma']['p95']:>7} {row['rss_mb']:>4.0f} MB"
+        f"{row['chroma']['p50']:>11} {row['chroma']['p95']:>7} "
+        f"{row['over_http']['p50']:>14} {row['over_http']['p95']:>7} {row['rss_mb']:>4.0f} MB"
         for name, row in rows.items()
     ]
     return "\n".join(lines)
@@ -70,11 +76,19 @@ def _case(embedder: LocalEmbedder, memories: int, users: int) -> dict[str, Any]:
     # No scope is large enough to need the index: it would only be built next to what is measured.
     chroma_index.ENOUGH_PENDING = memories + 1
     with tempfile.TemporaryDirectory(prefix="memorybank-bench-") as folder:
-        directory = Path(folder, "tenant")
+        directory = Path(folder, "data", TENANT)
         fill(directory, memories, embedder, users)
         ours, first, rss = asyncio.run(_ours(directory, Prepared(embedder, dict(queries)), [*queries], users))
+        over_http = _over_http(Path(folder), [*queries], users, indexed=memories > _INDEXED_FROM)
         theirs = _chroma(Path(folder, "chroma"), embedder.dimension, memories, users, [*queries.values()])
-    return {"memorybank": ours, "first_search_of_a_user": first, "rss_mb": rss, "chroma": theirs}
+    return {
+        "memorybank": ours,
+        "first_search_of_a_user": first,
+        "rss_mb": rss,
+        "chroma": theirs,
+        "over_http": over_http,
+        "http_and_embedding_add_at_p95": round(over_http["p95"] - ours["p95"], 2),
+    }
 
 
 def _queries(dimension: int) -> dict[str, Vector]:
@@ -109,6 +123,22 @@ async def _ours(
     rss = rss_mb(os.getpid())
     await bank.close()
     return percentiles(taken), percentiles(first), rss
+
+
+def _over_http(folder: Path, texts: Sequence[str], users: int, *, indexed: bool) -> dict[str, float | int]:
+    with running(folder) as service:
+        client = service.ready()
+        taken = []
+        if indexed:  # and the processor is free again
+            until(lambda: service.says("the vector index is closed"), 1_800)
+        for number, text in enumerate(texts):
+            asked = {"query": text, "user_id": f"user-{number % users}", "top_k": 10, "reinforce": False}
+            started = perf_counter()
+            client.post("/v1/search", json=asked).raise_for_status()
+            if number >= WARM_UP:
+                taken.append(1e3 * (perf_counter() - started))
+        service.end()
+    return percentiles(taken)
 
 
 def _chroma(
