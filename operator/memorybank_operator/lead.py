@@ -21,12 +21,12 @@ logger = logging.getLogger(__name__)
 Manifest = dict[str, Any]
 
 NAME: Final = "memorybank-operator"
-LEASE_SECONDS: Final = 12
-RENEW_SECONDS: Final = 4.0
-GIVE_UP_SECONDS: Final = 9.0
+LEASE_SECONDS: Final = 10
+RENEW_SECONDS: Final = 3.0
+GIVE_UP_SECONDS: Final = 7.5
 """A leader that could not renew for so long stops, before another may begin."""
 RETRY_SECONDS: Final = 1.0
-STANDBY_SECONDS: Final = 2.0
+STANDBY_SECONDS: Final = 1.0
 CANARY_SECONDS: Final = 45.0
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from prometheus_client import REGISTRY
 
 from memorybank_operator.handlers import Operator
-from memorybank_operator.kinds import DEPLOYMENT, OPTIONAL, SECRET, SERVICE, TENANT, WATCHED
+from memorybank_operator.kinds import CHILDREN, DEPLOYMENT, OPTIONAL, SECRET, SERVICE, TENANT
 
 from .conftest import Start
 from .kube import Kube
@@ -30,9 +30,9 @@ def since(before: Mapping[str, float]) -> dict[str, float]:
 
 
 async def versions(kube: Kube, namespace: str) -> dict[str, str]:
-    """The version of every object of the tenant."""
+    """The version of every object of the tenant but its pods, which others write too."""
     found = {}
-    for kind in (*WATCHED, TENANT, SECRET):
+    for kind in (*CHILDREN, TENANT, SECRET):
         if kind not in OPTIONAL:
             for item in await kube.list(kind, namespace):
                 found[f"{kind.kind}/{item['metadata']['name']}"] = item["metadata"]["resourceVersion"]
