@@ -1,5 +1,7 @@
 """The figures that Prometheus reads, in a registry of their own: several services in one test do not mix."""
 
+import math
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _REQUEST_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -26,7 +28,19 @@ class Metrics:
         self.embeddings_pending = Gauge(
             "memorybank_embeddings_pending", "Memories that wait for their vector.", registry=self.registry
         )
-        self.jobs = Gauge("memorybank_jobs", "Work in the background, by state.", ["state"], registry=self.registry)
+        self.jobs = Gauge(
+            "memorybank_jobs", "Work in the background, by kind and state.", ["kind", "state"], registry=self.registry
+        )
+        self.llm_calls = Counter(
+            "memorybank_llm_calls_total",
+            "Calls of a language model, by how they ended.",
+            ["result"],
+            registry=self.registry,
+        )
+        self.llm_tokens_left = Gauge(
+            "memorybank_llm_budget_left_tokens", "Of the day's budget; +Inf: there is none.", registry=self.registry
+        )
+        self.llm_tokens_left.set(math.inf)
         self.llm_tokens = Counter(
             "memorybank_llm_tokens_total", "Tokens that a language model took.", registry=self.registry
         )
@@ -46,6 +60,9 @@ class Metrics:
 
     def search_stage(self, stage: str, seconds: float) -> None:
         self.search_seconds.labels(stage).observe(seconds)
+
+    def llm_call_ended(self, result: str) -> None:
+        self.llm_calls.labels(result).inc()
 
     def job_ended(self, job_id: str, succeeded: bool) -> None:
         if job_id == "forgetting":

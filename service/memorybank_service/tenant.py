@@ -78,6 +78,11 @@ class Tenant:
             raise NotReadyError
         return Relay(language_model(self.settings).require(), self.providers, self._budget)
 
+    @property
+    def tokens_left(self) -> int | None:
+        """Of the day's budget of the language model; None: there is none, or it is not known yet."""
+        return None if self._budget is None else self._budget.left
+
     def language_model(self, name: str | None = None) -> LanguageModel:
         """The configured one, or another of its provider; it keeps to the day's budget. Raises NotConfiguredError."""
         if self._budget is None:
@@ -144,7 +149,8 @@ class Tenant:
             self._metrics.llm_tokens.inc(tokens)
 
         used = store.tokens_used(self._clock())
-        return TokenBudget(self.settings.llm_daily_tokens, self._clock, used=used, persist=count)
+        ended = self._metrics.llm_call_ended
+        return TokenBudget(self.settings.llm_daily_tokens, self._clock, used=used, persist=count, ended=ended)
 
     def _open_blocking(self) -> tuple[Embedder, SqliteStore]:
         directory = self.settings.data_directory

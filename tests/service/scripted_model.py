@@ -1,5 +1,6 @@
 """A language model in a test's hands: it says what the test lets it say, and keeps what it was asked."""
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -57,3 +58,24 @@ class ScriptedModel:
         completion = await self.complete(messages)
         yield Chunk(completion.text)
         yield Chunk("", completion)
+
+
+class GatedModel(ScriptedModel):
+    """It tells when it is asked, and answers once the gate is open."""
+
+    def __init__(self, *answers: Answer) -> None:
+        super().__init__(*answers)
+        self.reached, self.open = asyncio.Event(), asyncio.Event()
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int = 1024,
+        temperature: float = 0.0,
+        json_schema: Schema | None = None,
+        timeout: float = 60.0,  # noqa: ASYNC109 - the protocol's name
+    ) -> Completion:
+        self.reached.set()
+        await self.open.wait()
+        return await super().complete(messages, json_schema=json_schema)

@@ -85,7 +85,8 @@ async def chat(
     used = [found.recollections[place] for place in sorted(context.chosen)]
     await bank.memories.add([draft(body.query, "user")], along)
     model = tenant_of(request).language_model(body.model)
-    completion = await model.complete(_messages(body, context.text), max_tokens=ANSWER_TOKENS, timeout=SECONDS)
+    manner = await bank.people.manner(user)
+    completion = await model.complete(_messages(body, manner, context.text), max_tokens=ANSWER_TOKENS, timeout=SECONDS)
     answer = completion.text.strip()
     try:
         await bank.memories.add([draft(answer, "assistant")], along)
@@ -95,8 +96,10 @@ async def chat(
     return ChatAnswer(response=answer, model_used=completion.model, memories_used=[retrieved(one) for one in used])
 
 
-def _messages(body: ChatRequest, recalled: str) -> list[Message]:
+def _messages(body: ChatRequest, manner: str, recalled: str) -> list[Message]:
     system = body.system_prompt or _SYSTEM
+    if manner:
+        system = f"{system}\n\n{manner}"
     if recalled:
         system = f"{system}\n\n{INTRODUCTION}{recalled}"
     before = body.context

@@ -3,12 +3,15 @@
 import asyncio
 import shutil
 import time
+from itertools import product
+from typing import get_args
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memorybank_service.metrics import Metrics
+from memorybank_service.store import JobState
 from memorybank_service.tenant import Tenant
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
@@ -67,8 +70,12 @@ class MetricsApp:
         for state in ("active", "faded", "expired", "superseded"):
             metrics.memories.labels(state).set(getattr(census, state))
         metrics.embeddings_pending.set(await bank.embeddings.length())
-        for job_state, jobs in (await bank.jobs.counted()).items():
-            metrics.jobs.labels(job_state).set(jobs)
+        jobs = dict.fromkeys(product(bank.jobs.kinds, get_args(JobState)), 0) | await bank.jobs.counted()
+        metrics.jobs.clear()  # what is not there any more, of a kind that nobody does
+        for (kind, state_of_jobs), count in jobs.items():
+            metrics.jobs.labels(kind, state_of_jobs).set(count)
+        if (left := self._tenant.tokens_left) is not None:
+            metrics.llm_tokens_left.set(left)
         metrics.store_bytes.set(await bank.size_bytes())
         volume = await asyncio.to_thread(shutil.disk_usage, self._tenant.settings.data_directory)
         metrics.volume_capacity.set(volume.total)

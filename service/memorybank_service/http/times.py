@@ -1,7 +1,7 @@
 """Times in requests: RFC 3339, within what can be stored and shown again."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -49,3 +49,16 @@ DayOrTime = Annotated[
     BeforeValidator(parse_day_or_time),
     WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}),
 ]
+
+
+def parse_day(text: object) -> str:
+    """Raises ValueError."""
+    if isinstance(text, str) and is_date(text):
+        try:
+            return date.fromisoformat(text).isoformat()
+        except ValueError:
+            pass
+    raise ValueError("must be a day, such as 2027-01-15")
+
+
+Day = Annotated[str, BeforeValidator(parse_day), WithJsonSchema({"type": "string", "format": "date"})]

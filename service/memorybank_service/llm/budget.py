@@ -11,21 +11,32 @@ from datetime import UTC, datetime, timedelta
 
 from memorybank_service.clock import Clock
 from memorybank_service.llm import Chunk, Completion, LanguageModel, Message, Schema
-from memorybank_service.llm.errors import BadAnswerError, BudgetSpentError, ProviderTimeoutError
+from memorybank_service.llm.errors import BadAnswerError, BudgetSpentError, ProviderError, ProviderTimeoutError
 from memorybank_service.llm.tokens import MESSAGE_TOKENS, estimate_tokens
 
 
-def _nobody(tokens: int) -> None:
-    del tokens
+def _nobody(told: object) -> None:
+    del told
 
 
 class TokenBudget:
     """May be used from any thread."""
 
-    def __init__(self, limit: int, clock: Clock, *, used: int = 0, persist: Callable[[int], None] = _nobody) -> None:
-        """`limit` tokens a UTC day, 0: no limit. `used`: of today's, so far; `persist` hears of each that are added."""
+    def __init__(
+        self,
+        limit: int,
+        clock: Clock,
+        *,
+        used: int = 0,
+        persist: Callable[[int], None] = _nobody,
+        ended: Callable[[str], None] = _nobody,
+    ) -> None:
+        """`limit` tokens a UTC day, 0: no limit. `used`: of today's, so far; `persist` hears of each that are added.
+
+        `ended` hears how each call ended: `answered`, `broken_off`, or the `ProviderError.result` that it had.
+        """
         self.limit = limit
-        self._clock, self._persist = clock, persist
+        self._clock, self._persist, self._ended = clock, persist, ended
         self._lock = threading.Lock()
         self._day, self._used_on_day, self._reserved = _day(clock()), used, 0
 
@@ -43,7 +54,29 @@ class TokenBudget:
 
     @contextmanager
     def reserve(self, tokens: int) -> Iterator[None]:
-        """For a call that may need so many. Raises BudgetSpentError where they are not there."""
+        """For a call that may need so many, which is what is done within. Raises BudgetSpentError before it."""
+        result = "broken_off"
+        try:
+            self._take(tokens)
+            try:
+                yield
+                result = "answered"
+            finally:
+                with self._lock:
+                    self._reserved -= tokens
+        except ProviderError as error:
+            result = error.result
+            raise
+        finally:
+            self._ended(result)
+
+    def count(self, tokens: int) -> None:
+        """After a call: what it did need."""
+        with self._lock:
+            self._used_on_day = self._today() + tokens
+        self._persist(tokens)
+
+    def _take(self, tokens: int) -> None:
         with self._lock:
             left = self.limit - self._today() - self._reserved
             if self.limit and left < tokens:
@@ -53,17 +86,6 @@ class TokenBudget:
                     retry_after=_until_midnight(self._clock()),
                 )
             self._reserved += tokens
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._reserved -= tokens
-
-    def count(self, tokens: int) -> None:
-        """After a call: what it did need."""
-        with self._lock:
-            self._used_on_day = self._today() + tokens
-        self._persist(tokens)
 
     def _today(self) -> int:
         if self._day != (day := _day(self._clock())):

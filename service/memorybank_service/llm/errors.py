@@ -19,6 +19,8 @@ What a provider says about an error never gets into a sentence: it may quote the
 class ProviderError(Exception):
     retryable = True
     """Whether the same request may succeed later."""
+    result = "failed"
+    """In a word, for whoever counts."""
 
     def __init__(self, sentence: str, *, retry_after: float | None = None) -> None:
         super().__init__(sentence)
@@ -28,39 +30,43 @@ class ProviderError(Exception):
 
 class NotConfiguredError(ProviderError):
     retryable = False
+    result = "not_configured"
 
 
 class ProviderUnavailableError(ProviderError):
-    pass
+    result = "unavailable"
 
 
 class ProviderTimeoutError(ProviderError):
-    pass
+    result = "timeout"
 
 
 class RateLimitedError(ProviderError):
-    pass
+    result = "rate_limited"
 
 
 class KeyRejectedError(ProviderError):
     retryable = False
+    result = "key_rejected"
 
 
 class RequestRefusedError(ProviderError):
     retryable = False
+    result = "refused"
 
 
 class UnknownModelError(RequestRefusedError):
-    pass
+    result = "unknown_model"
 
 
 class BadAnswerError(ProviderError):
-    pass
+    result = "bad_answer"
 
 
 class OversizedAnswerError(BadAnswerError):
     retryable = False
+    result = "oversized"
 
 
 class BudgetSpentError(ProviderError):
-    pass
+    result = "budget_spent"

@@ -6,6 +6,7 @@ entities    who there are memories of
 decay       the forgetting
 learning    facts that a language model draws from what was said
 summing_up  summaries of days, and the portrait
+people      what is known of a user
 jobs        work that outlives a restart
 embeddings  vectors that come later than the words
 reembedding changing the embedding model
@@ -22,6 +23,7 @@ from collections.abc import Callable
 from memorybank_service.clock import Clock
 from memorybank_service.embedding import Embedder
 from memorybank_service.llm import LanguageModel
+from memorybank_service.memory.asking import Patience
 from memorybank_service.memory.backing_up import BackingUp
 from memorybank_service.memory.decay import Decay
 from memorybank_service.memory.embedding_queue import EmbeddingQueue
@@ -31,9 +33,10 @@ from memorybank_service.memory.exporting import Exporting
 from memorybank_service.memory.footing import Footing, ignore_timing
 from memorybank_service.memory.importing import Importing
 from memorybank_service.memory.jobs import Jobs
-from memorybank_service.memory.keeping import EXTRACT, Keeping
+from memorybank_service.memory.keeping import Keeping
 from memorybank_service.memory.learning import Learning
 from memorybank_service.memory.maintenance import Maintenance
+from memorybank_service.memory.people import People
 from memorybank_service.memory.recalling import Recalling
 from memorybank_service.memory.reembedding import Reembedding
 from memorybank_service.memory.summing_up import SummingUp
@@ -74,9 +77,11 @@ class MemoryBank:
         self.erasing = Erasing(self.footing, moving)
         self.maintenance = Maintenance(self.footing, self.jobs, UPKEEP)
         self.model = model
+        patience = Patience(clock)
         if model is not None:
-            self.jobs.register(EXTRACT, ASKING, Learning(self.footing, self.recall, model).learn)
-        self.summing_up = SummingUp(self.footing, self.jobs, model, ASKING)
+            Learning(self.footing, self.recall, self.jobs, model, patience, ASKING)
+        self.summing_up = SummingUp(self.footing, self.jobs, model, patience, ASKING)
+        self.people = People(self.footing, self.summing_up)
         self._closed = False
 
     async def open(self) -> None:

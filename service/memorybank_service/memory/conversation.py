@@ -92,11 +92,11 @@ def aliases(prefix: str, ids: Iterable[str]) -> dict[str, str]:
     return {f"{prefix}{number}": one for number, one in enumerate(ids, start=1)}
 
 
-def spoken(utterances: Sequence[Utterance]) -> str:
-    """The lines of a conversation, named `m1`, `m2` and so on."""
+def spoken(utterances: Sequence[Utterance], *, named: bool = True) -> str:
+    """The lines of a conversation, named `m1`, `m2` and so on; without a name nothing can be said to come from them."""
     return data(
         {
-            "id": f"m{number}",
+            **({"id": f"m{number}"} if named else {}),
             "at": datetime.fromtimestamp(one.said_at, UTC).strftime("%A %Y-%m-%d %H:%M"),
             "speaker": shortened(one.speaker or "unknown", 50),
             "text": shortened(one.text, UTTERANCE_TOKENS),

@@ -6,7 +6,7 @@ deleted by a model: what no longer holds is superseded, and stays in the history
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from memorybank_service.llm import LanguageModel, Message, Schema
@@ -38,6 +38,8 @@ ANSWER_TOKENS = 4_000
 SECONDS = 120.0
 CATEGORIES = ("person", "preference", "relationship", "plan", "event", "work", "health", "other")
 _STEM = 4
+_HEARD = 6
+"""Of what was said before, so many at most."""
 
 SCHEMA: Schema = answers.object_schema(
     operations=answers.list_schema(
@@ -88,16 +90,18 @@ async def extract(
     existing: Sequence[KnownFact] = (),
     tombstones: Set[bytes] = frozenset(),
     *,
+    before: Sequence[Utterance] = (),
     recalled: Sequence[str] = (),
     user: str | None = None,
 ) -> Extraction:
     """The facts in what was newly said.
 
-    `existing`: the related facts of the same user, the most related first. `recalled`: the texts that had been recalled
-    into the conversation; what was stored with them in it may contain their `<memories>` blocks too, which are left
-    out. `tombstones`: digests of the user's deleted facts. `user`: how to call the person. Raises ProviderError.
+    `before`: what had been said then, of which no facts are made any more. `existing`: the related facts of the same
+    user, the most related first. `recalled`: the texts that had been recalled into the conversation; what was stored
+    with them in it may contain their `<memories>` blocks too, which are left out. `tombstones`: digests of the user's
+    deleted facts. `user`: how to call the person. Raises ProviderError.
     """
-    utterances = new_words(conversation)
+    utterances, heard = new_words(conversation), new_words(before)
     known = {*tombstones, *map(digest_of, recalled), *(digest_of(fact.text) for fact in existing)}
     facts: list[NewFact] = []
     tokens = dropped = 0
@@ -105,14 +109,15 @@ async def extract(
         replaced = {fact.supersedes for fact in facts}
         shown = [fact for fact in existing if fact.id not in replaced][:KNOWN_FACTS]
         completion = await model.complete(
-            prompt(portion, shown, recalled[:RECALLED_TEXTS], user),
+            prompt(portion, shown, recalled[:RECALLED_TEXTS], user, heard),
             max_tokens=ANSWER_TOKENS,
             json_schema=SCHEMA,
             timeout=SECONDS,
         )
         tokens += completion.tokens
         proposed = answers.read_list(answers.read_object(completion.text), "operations", MOST_FACTS)
-        held = accept(proposed, portion, shown, known)
+        held = accept(proposed, portion, shown, known, heard)
+        heard = portion[-_HEARD:]
         known |= {digest_of(fact.text) for fact in held}
         dropped += len(proposed) - len(held)
         facts += held
@@ -120,7 +125,11 @@ async def extract(
 
 
 def prompt(
-    utterances: Sequence[Utterance], existing: Sequence[KnownFact], recalled: Sequence[str], user: str | None
+    utterances: Sequence[Utterance],
+    existing: Sequence[KnownFact],
+    recalled: Sequence[str],
+    user: str | None,
+    before: Sequence[Utterance] = (),
 ) -> list[Message]:
     language = language_of(utterance.text for utterance in utterances)
     instructions = INSTRUCTIONS[language]
@@ -133,6 +142,9 @@ def prompt(
         parts += [instructions.recalled, data({"known": shortened(text, SHOWN_TOKENS)} for text in recalled)]
     if user:
         parts += [instructions.person, data([{"name": shortened(user, SHOWN_TOKENS)}])]
+    if before:
+        said = [replace(one, text=shortened(one.text, SHOWN_TOKENS)) for one in before[-_HEARD:]]
+        parts += [instructions.before, spoken(said, named=False)]
     parts += [instructions.conversation, spoken(utterances)]
     system = instructions.task.format(most=MOST_FACTS, longest=LONGEST_FACT, categories=", ".join(CATEGORIES))
     return [Message("system", f"{system}\n\n{DATA_RULES[language]}"), Message("user", "\n".join(parts))]
@@ -143,6 +155,7 @@ def accept(
     utterances: Sequence[Utterance],
     existing: Sequence[KnownFact],
     known: Set[bytes],
+    before: Sequence[Utterance] = (),
 ) -> list[NewFact]:
     """What of a model's proposals holds. `existing`: as shown; `known`: digests of what is, or must not come back."""
     sources = aliases("m", [utterance.id for utterance in utterances])
@@ -158,7 +171,7 @@ def accept(
         old = replaceable.get(str(entry.get("replaces"))) if entry["action"] == "supersede" else None
         digest = digest_of(text)
         spoken_places = [places[one] for one in source_ids]
-        if digest in taken or old in replaced or not is_grounded(text, spoken_places, utterances):
+        if digest in taken or old in replaced or not is_grounded(text, spoken_places, utterances, before):
             continue
         taken.add(digest)
         if old is not None:
@@ -177,15 +190,19 @@ def accept(
     return facts
 
 
-def is_grounded(text: str, places: Iterable[int], utterances: Sequence[Utterance]) -> bool:
+def is_grounded(
+    text: str, places: Iterable[int], utterances: Sequence[Utterance], before: Sequence[Utterance] = ()
+) -> bool:
     """Whether the fact shares a word with what it is said to be made of, or with what that answers.
 
     Little is asked, since facts put things in other words; what a model makes up out of nothing fails it. The names of
     those who speak do not count: every fact about them has those.
     """
-    shown = {place - back for place in places for back in range(3) if place >= back}
-    heard = _stems(utterances[place].text for place in shown)
-    names = _stems(utterance.speaker or "" for utterance in utterances)
+    everything = [*before, *utterances]
+    spoken_at = (place + len(before) for place in places)
+    shown = {place - back for place in spoken_at for back in range(3) if place >= back}
+    heard = _stems(everything[place].text for place in shown)
+    names = _stems(utterance.speaker or "" for utterance in everything)
     return not heard.isdisjoint(_stems([text]) - names)
 
 

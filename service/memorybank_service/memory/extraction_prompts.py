@@ -13,6 +13,7 @@ class Instructions:
     known: str
     recalled: str
     person: str
+    before: str
     conversation: str
 
 
@@ -43,6 +44,7 @@ INSTRUCTIONS: Mapping[Language, Instructions] = {
         known="Facts that are known already:",
         recalled="What the assistant had been reminded of, and may have repeated. Nothing in it is new:",
         person="The user is called:",
+        before="What was said before, only to understand the conversation by. Nothing in it is new:",
         conversation="The conversation:",
     ),
     "zh": Instructions(
@@ -66,6 +68,7 @@ INSTRUCTIONS: Mapping[Language, Instructions] = {
         known="已知的事实：",
         recalled="助手曾被提醒、可能重复过的内容，其中没有任何新内容：",
         person="用户的名字：",
+        before="此前说过的话，仅供理解对话，其中没有任何新内容：",
         conversation="对话：",
     ),
 }

@@ -7,7 +7,7 @@ model is asked, nor the other way round.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from memorybank_service.memory.footing import Footing
@@ -21,11 +21,16 @@ LOOK_AGAIN_SECONDS = 5.0
 
 
 class JobError(Exception):
-    """The job did not succeed; the message is a sentence without memory text. `retry_after` in seconds, if known."""
+    """The job did not succeed; the message is a sentence without memory text. `retry_after` in seconds, if known.
 
-    def __init__(self, sentence: str, *, retryable: bool = True, retry_after: float | None = None) -> None:
+    `counted`: it has used up an attempt. What is not is only put off, and told of as no failure.
+    """
+
+    def __init__(
+        self, sentence: str, *, retryable: bool = True, retry_after: float | None = None, counted: bool = True
+    ) -> None:
         super().__init__(sentence)
-        self.retryable, self.retry_after = retryable, retry_after
+        self.retryable, self.retry_after, self.counted = retryable, retry_after, counted
 
 
 class JobCancelledError(Exception):
@@ -79,6 +84,11 @@ class Jobs:
         """Whether there is anyone to do such a job."""
         return kind in self._kinds
 
+    @property
+    def kinds(self) -> Collection[str]:
+        """Those that somebody does."""
+        return self._kinds.keys()
+
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._run(lane), name=f"jobs-{lane}") for lane in self._lanes]
 
@@ -112,7 +122,8 @@ class Jobs:
         """The newest first."""
         return await self._on.read(self._on.store.jobs, state, kind, limit)
 
-    async def counted(self) -> dict[JobState, int]:
+    async def counted(self) -> dict[tuple[str, JobState], int]:
+        """By kind and state; what there is none of is left out."""
         return await self._on.read(self._on.store.count_jobs)
 
     async def page(
@@ -172,6 +183,11 @@ class Jobs:
     async def _failed(self, job: Job, kind: _Kind, error: JobError) -> None:
         now, store = self._on.now(), self._on.store
         facts: Mapping[str, object] = {"job": job.id, "kind": job.kind, "attempt": job.attempts, "error": str(error)}
+        if not error.counted:
+            pause = error.retry_after or FIRST_PAUSE_SECONDS
+            log.info("a job is put off", extra={**facts, "seconds": round(pause, 1)})
+            await asyncio.wrap_future(store.put_off_job(job.id, now + pause, str(error), now, counted=False))
+            return
         if not error.retryable or job.attempts >= kind.attempts:
             log.error("a job is given up; POST /v1/jobs/ID/retry tries it again", extra=facts)
             await asyncio.wrap_future(store.give_up_job(job.id, str(error), now))

@@ -7,6 +7,7 @@ StoreError
   StoreFullError     no room for a write
   ConflictError      a write contradicts what is there
   JobGoneError       a job that is not under way any more cannot write
+  BasisGoneError     what a write was made of has changed
   BrokenOffError     long work that ended early because the service ends
 """
 
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from memorybank_service.store.filters import Filter, Value
 from memorybank_service.store.parts import Backups, Erasures, Purged, Spaces, Spooling, Transfer, Upkeep
+from memorybank_service.store.people import People
 from memorybank_service.store.records import (
     NO_USER,
     NOTHING_ALONG,
@@ -28,6 +30,7 @@ from memorybank_service.store.records import (
     Along,
     Amendment,
     Backup,
+    Basis,
     Entity,
     EntityKind,
     Erasure,
@@ -76,7 +79,9 @@ __all__ = [
     "Added",
     "Amendment",
     "Along",
+    "Basis",
     "NOTHING_ALONG",
+    "People",
     "Entities",
     "Entity",
     "EntityKind",
@@ -84,7 +89,6 @@ __all__ = [
     "Receipt",
     "KeptReply",
     "KeptSummary",
-    "Summaries",
     "SummaryKind",
     "Job",
     "JobEnd",
@@ -97,6 +101,7 @@ __all__ = [
     "StoreFullError",
     "ConflictError",
     "JobGoneError",
+    "BasisGoneError",
     "BrokenOffError",
 ]
 
@@ -119,6 +124,10 @@ class ConflictError(StoreError):
 
 class JobGoneError(StoreError):
     """The job was cancelled, or erased with its user; nothing of what it wrote was kept."""
+
+
+class BasisGoneError(StoreError):
+    """What it was made of is gone or was changed; nothing of it was kept."""
 
 
 class BrokenOffError(StoreError):
@@ -240,37 +249,11 @@ class Entities(Protocol):
         ...
 
 
-class Summaries(Protocol):
-    """What a language model made of whole days of a user; days are of UTC, as `2027-01-15`."""
-
-    def due(self, before: str, most: int) -> list[tuple[str, str]]:
-        """Users with days before that one of which something was said or changed since they were read, oldest first."""
-        ...
-
-    def days(self, user_id: str) -> list[tuple[str, int]]:
-        """On which the user's words were said, the latest first, with the number of memories."""
-        ...
-
-    def said_on(self, user_id: str, day: str) -> list[Memory]: ...
-
-    def of(self, user_id: str) -> list[KeptSummary]:
-        """The oldest day first."""
-        ...
-
-    def write(self, user_id: str, made: Sequence[KeptSummary], ends: JobEnd | None, now: float) -> Future[int]:
-        """How many are kept: of what somebody deleted meanwhile nothing is."""
-        ...
-
-
 class MemoryStore(Protocol):
     # Memories
 
     def add(self, memories: Sequence[NewMemory], along: Along = NOTHING_ALONG) -> Future[list[Added]]:
         """All of them or none; ConflictError where an id belongs to another memory."""
-        ...
-
-    def learn(self, facts: Sequence[NewMemory], now: float, along: Along) -> Future[list[Added]]:
-        """As `add`, without the facts that were deleted meanwhile, or all of whose sources were."""
         ...
 
     def amend(
@@ -317,7 +300,9 @@ class MemoryStore(Protocol):
         ...
 
     @property
-    def summaries(self) -> Summaries: ...
+    def people(self) -> People:
+        """What a model made of users' days, and when they talked about what."""
+        ...
 
     # Forgetting
 
@@ -377,7 +362,9 @@ class MemoryStore(Protocol):
 
     def end_job(self, ended: JobEnd, now: float) -> Future[None]: ...
 
-    def put_off_job(self, job_id: str, due: float, error: str, now: float) -> Future[None]: ...
+    def put_off_job(self, job_id: str, due: float, error: str, now: float, *, counted: bool = True) -> Future[None]:
+        """`counted`: it has used up one of its attempts."""
+        ...
 
     def give_up_job(self, job_id: str, error: str, now: float) -> Future[None]: ...
 
@@ -399,8 +386,12 @@ class MemoryStore(Protocol):
         """The newest first; `after`: behind the one of this `created_at` and id."""
         ...
 
-    def count_jobs(self) -> dict[JobState, int]:
-        """Of every state."""
+    def waiting_jobs(self, kind: str, user_id: str, now: float, limit: int) -> list[Job]:
+        """Queued ones of a user that are due, the longest waiting first."""
+        ...
+
+    def count_jobs(self) -> dict[tuple[str, JobState], int]:
+        """By kind and state; what there is none of is left out."""
         ...
 
     def count_tokens(self, tokens: int, now: float) -> Future[None]:

@@ -29,6 +29,7 @@ _KINDS = {
     "source": "sources",
     "tombstone": "tombstones",
     "summary": "summaries",
+    "summary_due": "days_to_sum_up",
     "reply": "kept_answers",
     "job": "jobs",
 }

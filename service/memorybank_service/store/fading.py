@@ -50,7 +50,7 @@ def purge(connection: sqlite3.Connection, anchors: Mapping[int, float], now: flo
             "SELECT 1 FROM memory WHERE seq = ? AND anchor = ? AND pinned = 0 AND faded_at IS NOT NULL", (seq, anchor)
         )
         if unchanged.fetchone() is not None:
-            purged += remove(connection, seq, now, touched, "service")
+            purged += remove(connection, seq, now, touched, "service", traces=True)
     return purged
 
 

@@ -5,7 +5,6 @@ import sqlite3
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import get_args
 
 from memorybank_service.store import JobGoneError
 from memorybank_service.store.memories import owner_of
@@ -18,8 +17,11 @@ result, error, created_at, updated_at
 """
 
 
-def enqueue(connection: sqlite3.Connection, job: NewJob, now: float) -> str:
-    """The id of the job, or of the one of its key that waits already; one of its own id is the same one."""
+def enqueue(connection: sqlite3.Connection, job: NewJob, now: float, place: int = 0) -> str:
+    """The id of the job, or of the one of its key that waits already; one of its own id is the same one.
+
+    `place`: among the jobs of one write, which are done in their order.
+    """
     if job.id is not None and find(connection, job.id) is not None:
         return job.id
     if job.key is not None:
@@ -30,8 +32,8 @@ def enqueue(connection: sqlite3.Connection, job: NewJob, now: float) -> str:
     owner = None if job.user_id is None else owner_of(connection, job.user_id)
     connection.execute(
         "INSERT INTO job (id, kind, arguments, owner, key, state, due, created_at, updated_at) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?7, ?7)",
-        (job_id, job.kind, json.dumps(job.arguments), owner, job.key, job.due or now, now),
+        "VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?7, ?8)",
+        (job_id, job.kind, json.dumps(job.arguments), owner, job.key, job.due or now, now + place * 1e-6, now),
     )
     return job_id
 
@@ -58,9 +60,19 @@ def listed(
     return [_job(row) for row in rows]
 
 
-def counted(connection: sqlite3.Connection) -> dict[JobState, int]:
-    counts = dict(connection.execute("SELECT state, count(*) FROM job GROUP BY state"))
-    return {state: counts.get(state, 0) for state in get_args(JobState)}
+def waiting(connection: sqlite3.Connection, kind: str, user_id: str, now: float, limit: int) -> list[Job]:
+    """Queued ones of a user that are due, the longest waiting first."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM job WHERE state = 'queued' AND due <= ? AND kind = ? AND owner = ? "  # noqa: S608
+        "ORDER BY due, created_at LIMIT ?",
+        (now, kind, owner_of(connection, user_id), limit),
+    )
+    return [_job(row) for row in rows]
+
+
+def counted(connection: sqlite3.Connection) -> dict[tuple[str, JobState], int]:
+    rows = connection.execute("SELECT kind, state, count(*) FROM job GROUP BY kind, state")
+    return {(kind, state): count for kind, state, count in rows}
 
 
 def take(connection: sqlite3.Connection, now: float, kinds: frozenset[str]) -> Job | None:
@@ -71,7 +83,7 @@ def take(connection: sqlite3.Connection, now: float, kinds: frozenset[str]) -> J
     wanted = ", ".join("?" * len(kinds))
     row = connection.execute(
         "SELECT id FROM job WHERE (state = 'running' OR state = 'queued' AND due <= ?) "  # noqa: S608 - placeholders
-        f"AND kind IN ({wanted}) ORDER BY state = 'queued', due LIMIT 1",
+        f"AND kind IN ({wanted}) ORDER BY state = 'queued', due, created_at LIMIT 1",
         (now, *sorted(kinds)),
     ).fetchone()
     if row is None:
@@ -91,6 +103,14 @@ def end(connection: sqlite3.Connection, ended: JobEnd, now: float) -> None:
     )
     if changed.rowcount == 0:
         raise JobGoneError("the job is not under way any more")
+    for job_id in ended.together:
+        changed = connection.execute(
+            "UPDATE job SET state = 'succeeded', result = ?, error = NULL, attempts = attempts + 1, updated_at = ? "
+            "WHERE id = ? AND state = 'queued'",
+            (json.dumps({"done_with": ended.job_id}), now, job_id),
+        )
+        if changed.rowcount == 0:
+            raise JobGoneError("a job that was done along with it is not waiting any more")
     count_tokens(connection, ended.tokens, now)
     purge(connection, now)
 
@@ -118,16 +138,22 @@ def go_on(connection: sqlite3.Connection, progress: JobProgress, now: float) -> 
     note_progress(connection, progress.job_id, progress.figures, now)
 
 
-def put_off(connection: sqlite3.Connection, job_id: str, due: float, error: str, now: float) -> None:
-    """To be tried again, unless another of its key waits already, which will do the same."""
+def put_off(
+    connection: sqlite3.Connection, job_id: str, due: float, error: str, now: float, *, counted: bool = True
+) -> None:
+    """To be tried again, unless another of its key waits already, which will do the same.
+
+    `counted`: it has used up one of its attempts.
+    """
     key = connection.execute("SELECT key FROM job WHERE id = ?", (job_id,)).fetchone()
     waiting = None
     if key is not None and key[0] is not None:
         waiting = connection.execute("SELECT id FROM job WHERE key = ? AND state = 'queued'", key).fetchone()
     state = "cancelled" if waiting is not None else "queued"
     connection.execute(
-        "UPDATE job SET state = ?, due = ?, error = ?, updated_at = ? WHERE id = ? AND state = 'running'",
-        (state, due, error, now, job_id),
+        "UPDATE job SET state = ?, due = ?, error = ?, updated_at = ?, attempts = attempts - ? "
+        "WHERE id = ? AND state = 'running'",
+        (state, due, error, now, 0 if counted else 1, job_id),
     )
 
 

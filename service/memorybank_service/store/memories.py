@@ -5,15 +5,17 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
-from memorybank_service.store import ConflictError, words
+from memorybank_service.store import ConflictError, summaries, words
 from memorybank_service.store.history import forget_texts, record
 from memorybank_service.store.marks import marks
 from memorybank_service.store.records import Amendment, Memory, NewMemory
 from memorybank_service.store.rosters import encode
-from memorybank_service.store.tombstones import buried, bury, digest_of
+from memorybank_service.store.tombstones import bury
 from memorybank_service.store.touched import Touched
 
 _COLUMNS = [column.name for column in fields(Memory)]
+_READ = frozenset({"content", "speaker", "created_at", "expires_at"})
+"""What summaries are made of."""
 _MEMORY = f"SELECT {', '.join(_COLUMNS)} FROM memory JOIN owner USING (owner) WHERE seq = ?"  # noqa: S608 - our names
 
 
@@ -98,16 +100,10 @@ def insert(connection: sqlite3.Connection, memory: NewMemory, touched: Touched, 
     )
     for old in memory.supersedes:
         _supersede(connection, old, memory, owner, touched, actor)
+    if memory.kind == "turn":
+        summaries.said(connection, owner, memory.user_id, memory.created_at, memory.stored_at)
     touched.added.add(owner)
     return seq, True
-
-
-def is_still_wanted(connection: sqlite3.Connection, fact: NewMemory) -> bool:
-    """False where all that it was made of is gone, or somebody deleted the same fact."""
-    owner = owner_of(connection, fact.user_id)
-    if owner is None or digest_of(fact.content) in buried(connection, owner):
-        return False
-    return any(seq_of(connection, source) is not None for source in fact.sources)
 
 
 def amend(
@@ -135,6 +131,10 @@ def amend(
         _renew_vector(connection, seq, amendment, touched)
     elif amendment.speaker is not None:  # it is part of what is embedded; a date is not
         _renew_vector(connection, seq, amendment, touched)
+    if memory.kind == "turn" and not changes.keys().isdisjoint(_READ):
+        summaries.unsaid(connection, owner, memory.id, memory.created_at, now)
+        if amendment.created_at is not None:
+            summaries.said(connection, owner, memory.user_id, amendment.created_at, now)
     columns = ", ".join(f"{name} = ?" for name in changes)
     connection.execute(f"UPDATE memory SET {columns} WHERE seq = ?", [*changes.values(), seq])  # noqa: S608 - our names
     touched.changed.append((seq, owner))
@@ -152,25 +152,24 @@ def restore(connection: sqlite3.Connection, seq: int, now: float, touched: Touch
     touched.changed.append((seq, owner))
 
 
-def remove(connection: sqlite3.Connection, seq: int, now: float, touched: Touched, actor: str | None) -> bool:
-    """The memory with all that was made from it alone; False if there is none of this number."""
+def remove(
+    connection: sqlite3.Connection, seq: int, now: float, touched: Touched, actor: str | None, *, traces: bool = False
+) -> bool:
+    """The memory with all that was made from it alone; False if there is none of this number.
+
+    `traces`: what was made of it stays, and it may be learnt again: it was forgotten, and nobody asked for that.
+    """
     memory = fetch(connection, [seq]).get(seq)
     if memory is None:
         return False
     owner = _owner(connection, seq)
     total = words.counted(memory.content).total()
-    if memory.kind == "fact":
-        bury(connection, owner, memory.content, now)
-    made = connection.execute(
-        "SELECT made FROM source AS s WHERE source = ? AND NOT EXISTS "
-        "(SELECT 1 FROM source WHERE made = s.made AND source <> s.source)",
-        (seq,),
-    ).fetchall()
+    made = [] if traces else _made_of_alone(connection, seq)
     connection.execute("DELETE FROM source WHERE source = ?1 OR made = ?1", (seq,))
-    connection.execute(
-        "DELETE FROM summary WHERE owner = ? AND EXISTS (SELECT 1 FROM json_each(sources) WHERE value = ?)",
-        (owner, memory.id),
-    )
+    if not traces:
+        if memory.kind == "fact":
+            bury(connection, owner, memory.content, now)
+        summaries.unsaid(connection, owner, memory.id, memory.created_at, now)
     _erase_postings(connection, owner, seq, memory.content)
     for table in ("vector", "vector_next", "vector_old", "embed_pending"):
         connection.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))  # noqa: S608 - our names
@@ -180,9 +179,18 @@ def remove(connection: sqlite3.Connection, seq: int, now: float, touched: Touche
     forget_texts(connection, memory.id)
     record(connection, memory.id, owner, "DELETE", now, actor)
     touched.removed.append((seq, owner))
-    for (fact,) in made:
+    for fact in made:
         remove(connection, fact, now, touched, actor)
     return True
+
+
+def _made_of_alone(connection: sqlite3.Connection, seq: int) -> list[int]:
+    rows = connection.execute(
+        "SELECT made FROM source AS s WHERE source = ? AND NOT EXISTS "
+        "(SELECT 1 FROM source WHERE made = s.made AND source <> s.source)",
+        (seq,),
+    )
+    return [row[0] for row in rows]
 
 
 def index_words_anew(connection: sqlite3.Connection) -> None:

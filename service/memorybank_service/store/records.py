@@ -3,7 +3,7 @@
 All times are seconds since 1970, UTC.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -156,17 +156,22 @@ class Entity:
     """When one of them last changed."""
 
 
-SummaryKind = Literal["read", "day", "insight", "overall", "portrait", "strategy"]
-"""`read`: without a text, that the day was read, also where nothing of it was worth a sentence."""
+SummaryKind = Literal["day", "insight", "overall", "portrait", "strategy"]
+"""Of what was said on one day: the events, and what they show of the user. Of all days: one summary, what the user is
+like, and how to answer them."""
+OF_ALL_DAYS = ""
 
 
 @dataclass(frozen=True)
 class KeptSummary:
+    """What a model made of a user's days."""
+
     kind: SummaryKind
     day: str
-    """As `2027-01-15`; empty: of all days."""
+    """As `2027-01-15`, UTC, or `OF_ALL_DAYS`."""
     text: str
     sources: tuple[str, ...]
+    """Of one of a day the ids of the memories that were read for it, of the others the days."""
     model: str
     made_at: float
 
@@ -229,6 +234,21 @@ class JobEnd:
     result: Mapping[str, object]
     tokens: int = 0
     """Of a language model, counted to the day's."""
+    together: Sequence[str] = ()
+    """Queued jobs that were done along with it, and end with it."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a write was made of. Where it is not so any more when it would be committed, nothing is written."""
+
+    user_id: str
+    memories: Mapping[str, float] = field(default_factory=dict)
+    """By id, when they last changed."""
+    summaries: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """By kind and day, when they were made."""
+    unburied: Collection[bytes] = ()
+    """Digests of facts that nobody has deleted."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +267,7 @@ class Along:
     ends: JobEnd | None = None
     progress: JobProgress | None = None
     receipt: Receipt | None = None
+    basis: Basis | None = None
     actor: str | None = None
     """Who writes, for the history."""
 

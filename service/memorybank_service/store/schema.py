@@ -5,6 +5,7 @@ import uuid
 from pathlib import Path
 
 from memorybank_service.store import StoreError, erasure, notes, spaces
+from memorybank_service.store.days import DAY_OF_MEMORY
 from memorybank_service.store.foreign_log import remove_foreign_log
 from memorybank_service.store.records import Space
 from memorybank_service.store.words import RULES
@@ -42,6 +43,9 @@ CREATE TABLE summary (
     model TEXT NOT NULL,
     made_at REAL NOT NULL,
     PRIMARY KEY (owner, kind, day)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE summary_due (
+    owner INTEGER NOT NULL, day TEXT NOT NULL, since REAL NOT NULL, PRIMARY KEY (owner, day)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE embed_pending (seq INTEGER PRIMARY KEY) STRICT;
 CREATE TABLE vector_next (seq INTEGER PRIMARY KEY REFERENCES memory, vector BLOB NOT NULL) STRICT;
@@ -140,7 +144,11 @@ ALTER TABLE memory ADD COLUMN kind TEXT NOT NULL DEFAULT 'turn';
 ALTER TABLE memory ADD COLUMN superseded_by TEXT;
 ALTER TABLE memory ADD COLUMN marks INTEGER NOT NULL DEFAULT 0;
 """
-_MIGRATIONS = {1: [_FROM_1, _SINCE_2, "INSERT INTO embed_pending SELECT seq FROM memory"]}
+_DUE = f"""
+INSERT INTO summary_due SELECT owner, {DAY_OF_MEMORY} AS day, max(stored_at) FROM memory JOIN owner USING (owner)
+    WHERE user_id <> '' GROUP BY owner, day
+"""  # noqa: S608 - our names
+_MIGRATIONS = {1: [_FROM_1, _SINCE_2, "INSERT INTO embed_pending SELECT seq FROM memory", _DUE]}
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 
-from memorybank_service.store import jobs
+from memorybank_service.store import jobs, summaries
 from memorybank_service.store.memories import owner_of
 from memorybank_service.store.readers import Readers
 from memorybank_service.store.records import NOTHING_ALONG, Along, Job, JobEnd, JobState, NewJob
@@ -12,11 +12,17 @@ from memorybank_service.store.replies import keep
 from memorybank_service.store.writer import Transaction, Writer
 
 
+def check_basis(connection: sqlite3.Connection, along: Along) -> None:
+    """Before anything is written. Raises BasisGoneError."""
+    if along.basis is not None:
+        summaries.check(connection, owner_of(connection, along.basis.user_id), along.basis)
+
+
 def write_along(
     connection: sqlite3.Connection, along: Along, result: object, now: float, users: Collection[str]
 ) -> None:
-    for job in along.jobs:
-        jobs.enqueue(connection, job, now)
+    for place, job in enumerate(along.jobs):
+        jobs.enqueue(connection, job, now, place)
     if along.ends is not None:
         jobs.end(connection, along.ends, now)
     if along.progress is not None:
@@ -44,9 +50,9 @@ class SqliteJobs:
     def end_job(self, ended: JobEnd, now: float) -> Future[None]:
         return self._writer.submit(lambda transaction: jobs.end(transaction.connection, ended, now), "small")
 
-    def put_off_job(self, job_id: str, due: float, error: str, now: float) -> Future[None]:
+    def put_off_job(self, job_id: str, due: float, error: str, now: float, *, counted: bool = True) -> Future[None]:
         return self._writer.submit(
-            lambda transaction: jobs.put_off(transaction.connection, job_id, due, error, now), "small"
+            lambda transaction: jobs.put_off(transaction.connection, job_id, due, error, now, counted=counted), "small"
         )
 
     def give_up_job(self, job_id: str, error: str, now: float) -> Future[None]:
@@ -77,12 +83,15 @@ class SqliteJobs:
     ) -> list[Job]:
         return jobs.listed(self._readers.get(), state, kind, limit, after)
 
-    def count_jobs(self) -> dict[JobState, int]:
+    def waiting_jobs(self, kind: str, user_id: str, now: float, limit: int) -> list[Job]:
+        return jobs.waiting(self._readers.get(), kind, user_id, now, limit)
+
+    def count_jobs(self) -> dict[tuple[str, JobState], int]:
         return jobs.counted(self._readers.get())
 
     def count_tokens(self, tokens: int, now: float) -> Future[None]:
         """Of a language model, beside those of the jobs."""
-        return self._writer.submit(lambda transaction: jobs.count_tokens(transaction.connection, tokens, now))
+        return self._writer.submit(lambda transaction: jobs.count_tokens(transaction.connection, tokens, now), "small")
 
     def tokens_used(self, now: float) -> int:
         return jobs.tokens_used(self._readers.get(), now)

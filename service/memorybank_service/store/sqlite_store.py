@@ -45,10 +45,10 @@ from memorybank_service.store.schema import open_database
 from memorybank_service.store.scope import ScopeView
 from memorybank_service.store.spool import Spool
 from memorybank_service.store.sqlite_erasures import SqliteErasures
-from memorybank_service.store.sqlite_jobs import SqliteJobs, write_along
+from memorybank_service.store.sqlite_jobs import SqliteJobs, check_basis, write_along
+from memorybank_service.store.sqlite_people import SqlitePeople
 from memorybank_service.store.sqlite_spaces import SqliteSpaces
 from memorybank_service.store.sqlite_transfer import SqliteTransfer
-from memorybank_service.store.summaries import SqliteSummaries
 from memorybank_service.store.told import telling
 from memorybank_service.store.touched import Touched
 from memorybank_service.store.upkeep import SqliteUpkeep
@@ -74,7 +74,7 @@ class SqliteStore(SqliteJobs):
         super().__init__(Readers(self._path), Writer(connection, self.room))
         space = self._prepare(configured)
         self.entities = SqliteEntities(self._readers)
-        self.summaries = SqliteSummaries(self._readers, self._writer)
+        self.people = SqlitePeople(self._readers, self._writer)
         self.spaces = SqliteSpaces(self._readers, self._writer, space, self._take_space)
         self._rosters = Rosters(space.dimension)
         self._index = ChromaIndex(directory / "chroma", TruthAsSource(self._readers, self._writer))
@@ -93,13 +93,6 @@ class SqliteStore(SqliteJobs):
     def add(self, new: Sequence[NewMemory], along: Along = NOTHING_ALONG) -> Future[list[Added]]:
         users = {memory.user_id for memory in new}
         return self._change(partial(_insert, new, along), new[0].stored_at if new else 0.0, along, users)
-
-    def learn(self, facts: Sequence[NewMemory], now: float, along: Along) -> Future[list[Added]]:
-        def change(connection: sqlite3.Connection, touched: Touched) -> list[Added]:
-            wanted = [fact for fact in facts if memories.is_still_wanted(connection, fact)]
-            return _insert(wanted, along, connection, touched)
-
-        return self._change(change, now, along)
 
     def amend(
         self, memory_id: str, amendment: Amendment, now: float, along: Along = NOTHING_ALONG
@@ -296,6 +289,7 @@ class SqliteStore(SqliteJobs):
 
         def write(transaction: Transaction) -> Result:
             touched = Touched()
+            check_basis(transaction.connection, along)
             result = change(transaction.connection, touched)
             write_along(transaction.connection, along, result, now, users or set())
             transaction.after_commit.append(partial(self._tell, touched))

@@ -1,90 +1,115 @@
-"""What a language model made of whole days of a user: kept apart from memories, and gone with what it was made of."""
+"""What a model made of a user's days: kept with what it was made of, and gone with it.
+
+A day of which something has changed is due, and so is its user (under the day `OF_ALL_DAYS`) when a day was summed up
+anew. Nothing is due of what was said without a user.
+"""
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from concurrent.futures import Future
 
-from memorybank_service.store.jobs import end
-from memorybank_service.store.memories import fetch, owner_of
-from memorybank_service.store.readers import Readers
-from memorybank_service.store.records import NO_USER, JobEnd, KeptSummary, Memory
-from memorybank_service.store.writer import Transaction, Writer
+from memorybank_service.store import BasisGoneError
+from memorybank_service.store.days import day_of
+from memorybank_service.store.records import NO_USER, OF_ALL_DAYS, Basis, KeptSummary, SummaryKind
+from memorybank_service.store.tombstones import buried
 
-_DAY_OF = "date(m.created_at, 'unixepoch')"
+_OF_A_DAY = "kind IN ('day', 'insight')"
+_COLUMNS = "kind, day, text, sources, model, made_at"
 
 
-class SqliteSummaries:
-    def __init__(self, readers: Readers, writer: Writer) -> None:
-        self._readers, self._writer = readers, writer
-
-    def due(self, before: str, most: int) -> list[tuple[str, str]]:
-        """Users with days before that one of which something was said or changed since they were read, oldest first."""
-        rows = self._readers.get().execute(
-            f"SELECT DISTINCT user_id, {_DAY_OF} AS said FROM memory m JOIN owner o USING (owner) "  # noqa: S608
-            f"WHERE m.kind = 'turn' AND user_id <> ?1 AND m.created_at < unixepoch(?2) AND NOT EXISTS "
-            "(SELECT 1 FROM summary s WHERE s.owner = m.owner AND s.kind = 'read' "
-            f"AND s.day = {_DAY_OF} AND s.made_at >= m.updated_at) ORDER BY said, user_id LIMIT ?3",
-            (NO_USER, before, most),
-        )
-        return rows.fetchall()
-
-    def days(self, user_id: str) -> list[tuple[str, int]]:
-        """On which the user's words were said, the latest first, with the number of memories."""
-        return (
-            self._readers.get()
-            .execute(
-                f"SELECT {_DAY_OF} AS said, count(*) FROM memory m WHERE m.owner = ? AND m.kind = 'turn' "  # noqa: S608
-                "GROUP BY said ORDER BY said DESC",
-                (self._owner(user_id),),
-            )
-            .fetchall()
-        )
-
-    def said_on(self, user_id: str, day: str) -> list[Memory]:
-        connection = self._readers.get()
-        rows = connection.execute(
-            "SELECT seq FROM memory WHERE owner = ?1 AND kind = 'turn' AND created_at >= unixepoch(?2) "
-            "AND created_at < unixepoch(?2, '+1 day') ORDER BY created_at, seq",
-            (self._owner(user_id), day),
-        )
-        return list(fetch(connection, [row[0] for row in rows]).values())
-
-    def of(self, user_id: str) -> list[KeptSummary]:
-        """The oldest day first."""
-        rows = self._readers.get().execute(
-            "SELECT kind, day, text, sources, model, made_at FROM summary WHERE owner = ? ORDER BY day, kind",
-            (self._owner(user_id),),
-        )
-        return [
-            KeptSummary(kind, day, text, tuple(json.loads(sources)), model, made_at)
-            for kind, day, text, sources, model, made_at in rows
-        ]
-
-    def write(self, user_id: str, made: Sequence[KeptSummary], ends: JobEnd | None, now: float) -> Future[int]:
-        """How many are kept: of what somebody deleted meanwhile nothing is."""
-
-        def change(transaction: Transaction) -> int:
-            connection = transaction.connection
-            owner = owner_of(connection, user_id)
-            kept = [] if owner is None else [one for one in made if _all_there(connection, owner, one.sources)]
-            connection.executemany(
-                "INSERT OR REPLACE INTO summary VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(owner, s.kind, s.day, s.text, json.dumps(s.sources), s.model, s.made_at) for s in kept],
-            )
-            if ends is not None:
-                end(connection, ends, now)
-            return len(kept)
-
-        return self._writer.submit(change)
-
-    def _owner(self, user_id: str) -> int | None:
-        return owner_of(self._readers.get(), user_id)
+def write(connection: sqlite3.Connection, owner: int, made: KeptSummary, now: float) -> None:
+    """What is of one day is newer than what is of all days, whatever the clock does: else it would not be taken in."""
+    made_at = made.made_at
+    if made.day != OF_ALL_DAYS:
+        mark_due(connection, owner, OF_ALL_DAYS, now)
+        whole = connection.execute(
+            "SELECT ifnull(max(made_at), 0) FROM summary WHERE owner = ? AND day = ?", (owner, OF_ALL_DAYS)
+        ).fetchone()[0]
+        made_at = max(made_at, whole + 1e-6)
+    connection.execute(
+        "INSERT OR REPLACE INTO summary VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (owner, made.kind, made.day, made.text, json.dumps(made.sources), made.model, made_at),
+    )
 
 
-def _all_there(connection: sqlite3.Connection, owner: int, ids: Sequence[str]) -> bool:
-    there = connection.execute(
-        "SELECT count(*) FROM memory WHERE owner = ? AND id IN (SELECT value FROM json_each(?))",
-        (owner, json.dumps(ids)),
-    ).fetchone()[0]
-    return bool(there == len(set(ids)))
+def find(connection: sqlite3.Connection, owner: int, kind: SummaryKind, day: str) -> KeptSummary | None:
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM summary WHERE owner = ? AND kind = ? AND day = ?",  # noqa: S608 - our names
+        (owner, kind, day),
+    ).fetchone()
+    return None if row is None else _summary(row)
+
+
+def listed(
+    connection: sqlite3.Connection, owner: int, kind: SummaryKind, first: str, last: str, limit: int | None
+) -> list[KeptSummary]:
+    """The latest day first."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM summary WHERE owner = ? AND kind = ? AND day BETWEEN ? AND ? "  # noqa: S608 - our names
+        "ORDER BY day DESC LIMIT ?",
+        (owner, kind, first, last, -1 if limit is None else limit),
+    )
+    return [_summary(row) for row in rows]
+
+
+def remove(connection: sqlite3.Connection, owner: int, kind: SummaryKind, day: str, now: float) -> None:
+    """With what was made of all days, if this was one of them."""
+    gone = connection.execute("DELETE FROM summary WHERE owner = ? AND kind = ? AND day = ?", (owner, kind, day))
+    if gone.rowcount and day != OF_ALL_DAYS:
+        _remove_wholes(connection, owner, day, now)
+
+
+def said(connection: sqlite3.Connection, owner: int, user_id: str, at: float, now: float) -> None:
+    """On a day something was said: what was made of it lacks that."""
+    if user_id != NO_USER:
+        mark_due(connection, owner, day_of(at), now)
+
+
+def unsaid(connection: sqlite3.Connection, owner: int, memory_id: str, at: float, now: float) -> None:
+    """Nothing that was made of a memory stays when it is deleted or reads otherwise; what can be is made anew."""
+    day = day_of(at)
+    gone = connection.execute(
+        f"DELETE FROM summary WHERE owner = ? AND {_OF_A_DAY} AND day = ? "  # noqa: S608 - our names
+        "AND EXISTS (SELECT 1 FROM json_each(sources) WHERE value = ?)",
+        (owner, day, memory_id),
+    )
+    if gone.rowcount:
+        mark_due(connection, owner, day, now)
+        _remove_wholes(connection, owner, day, now)
+
+
+def mark_due(connection: sqlite3.Connection, owner: int, day: str, now: float) -> None:
+    """Since when it is due stays."""
+    connection.execute("INSERT OR IGNORE INTO summary_due VALUES (?, ?, ?)", (owner, day, now))
+
+
+def check(connection: sqlite3.Connection, owner: int | None, basis: Basis) -> None:
+    """Raises BasisGoneError where something is gone, or not what it was."""
+    for memory_id, updated_at in basis.memories.items():
+        row = connection.execute("SELECT owner, updated_at FROM memory WHERE id = ?", (memory_id,)).fetchone()
+        _require(row == (owner, updated_at))
+    for (kind, day), made_at in basis.summaries.items():
+        row = connection.execute(
+            "SELECT made_at FROM summary WHERE owner = ? AND kind = ? AND day = ?", (owner, kind, day)
+        ).fetchone()
+        _require(row == (made_at,))
+    if basis.unburied and owner is not None:
+        _require(buried(connection, owner).isdisjoint(basis.unburied))
+
+
+def _require(holds: bool) -> None:
+    if not holds:
+        raise BasisGoneError("what this was made of has changed meanwhile")
+
+
+def _remove_wholes(connection: sqlite3.Connection, owner: int, day: str, now: float) -> None:
+    connection.execute(
+        f"DELETE FROM summary WHERE owner = ? AND NOT {_OF_A_DAY} "  # noqa: S608 - our names
+        "AND EXISTS (SELECT 1 FROM json_each(sources) WHERE value = ?)",
+        (owner, day),
+    )
+    mark_due(connection, owner, OF_ALL_DAYS, now)
+
+
+def _summary(row: tuple[str, ...]) -> KeptSummary:
+    kind, day, text, sources, model, made_at = row
+    return KeptSummary(kind, day, text, tuple(json.loads(sources)), model, float(made_at))  # type: ignore[arg-type]  # only we write it

@@ -7,10 +7,8 @@ from typing import Any
 import httpx
 
 from memorybank_service.settings import Settings, load_settings
-from memorybank_service.tenant import Tenant
 from tests.service.conftest import KEY
 from tests.service.http.v1.calls import call
-from tests.service.manual_clock import ManualClock
 from tests.service.provider import Provider, Reply, says_json
 from tests.service.waiting import until_so
 
@@ -47,18 +45,3 @@ async def job_in(client: httpx.AsyncClient, state: str, kind: str = "extract") -
 
     await until_so(so, _PATIENCE)
     return jobs[0]
-
-
-async def job_over(client: httpx.AsyncClient, tenant: Tenant, clock: ManualClock, attempts: int) -> dict[str, Any]:
-    """The newest job, after it was tried so often: the pauses between are skipped."""
-    job: dict[str, Any] = {}
-
-    async def so() -> bool:
-        job.update((await call(client, "GET", "/v1/jobs", kind="extract"))["results"][0])
-        if job["state"] == "queued" and job["attempts"]:
-            clock.advance(hours=2)
-            tenant.bank.jobs.notice()
-        return job["state"] == "dead" and bool(job["attempts"] == attempts)
-
-    await until_so(so, _PATIENCE)
-    return job

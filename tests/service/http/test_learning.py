@@ -5,10 +5,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from memorybank_service.memory.jobs import ATTEMPTS
 from memorybank_service.settings import Settings
 from memorybank_service.tenant import Tenant
-from tests.service.http.learning import PROVIDER_KEY, draws, facts, job_in, job_over, settings_with
+from tests.service.http.learning import PROVIDER_KEY, draws, facts, job_in, settings_with
 from tests.service.http.v1.calls import add, call, ended
 from tests.service.manual_clock import ManualClock
 from tests.service.provider import Provider, ProviderRequest, Reply, refuses
@@ -70,14 +69,14 @@ async def test_what_is_deleted_while_the_model_is_asked_is_not_learned(
 
 
 async def test_words_are_stored_at_once_and_a_job_that_is_given_up_can_be_tried_again(
-    client: httpx.AsyncClient, tenant: Tenant, clock: ManualClock, provider: Provider
+    client: httpx.AsyncClient, provider: Provider
 ) -> None:
-    provider.answer(refuses(500, f"down, {PROVIDER_KEY}"))
+    provider.answer(refuses(401, f"wrong key, {PROVIDER_KEY}"))
     await add(client, "I live in Lisbon.", user_id="ada", infer=True)
     page = await call(client, "GET", "/v1/memories", user_id="ada")
     assert [memory["content"] for memory in page["results"]] == ["I live in Lisbon."]
-    dead = await job_over(client, tenant, clock, ATTEMPTS)
-    assert dead["error"] == "openai/m1 cannot be reached or has a fault of its own (HTTP 500)"
+    dead = await job_in(client, "dead")
+    assert dead["error"] == "openai/m1 does not accept the API key (HTTP 401)"
     provider.answer(draws("Ada lives in Lisbon."))
     await call(client, "POST", f"/v1/jobs/{dead['id']}/retry", status=202)
     assert (await ended(client, dead["id"]))["state"] == "succeeded"

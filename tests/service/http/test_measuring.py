@@ -38,8 +38,9 @@ async def test_the_metrics_have_a_port_of_their_own(
     lines = answer.text.splitlines()
     assert 'memorybank_memories{state="active"} 1.0' in lines
     assert 'memorybank_search_seconds_count{stage="vectors"} 1.0' in lines
-    assert 'memorybank_jobs{state="dead"} 0.0' in lines
+    assert 'memorybank_jobs{kind="maintenance",state="dead"} 0.0' in lines
     assert "memorybank_llm_tokens_total 0.0" in lines
+    assert "memorybank_llm_budget_left_tokens +Inf" in lines
     for name in ("memorybank_store_bytes", "memorybank_volume_capacity_bytes", "memorybank_volume_used_bytes"):
         assert (metrics.registry.get_sample_value(name) or 0) > 0
 

@@ -66,8 +66,8 @@ async def test_a_chat_is_led_with_the_portrait_unless_only_one_agent_s_memories_
     for agent, is_told in ((None, True), ("cook", False)):
         await call(client, "POST", "/v1/chat/completions", body | ({"metadata": {"agent_id": agent}} if agent else {}))
         prompt = json.dumps(provider.chats[-1].messages)
-        assert ("What is known of this user: Ada is cheerful." in prompt) is is_told
-        assert ("How to answer this user: Be brief." in prompt) is is_told
+        assert ("Ada is cheerful." in prompt) is is_told
+        assert ("How this user is best answered: Be brief." in prompt) is is_told
 
 
 @pytest.mark.parametrize("settings", [{"LLM_PROVIDER": "groq", "LLM_API_BASE": ""}], indirect=True)

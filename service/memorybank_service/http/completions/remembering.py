@@ -44,27 +44,17 @@ class Conversation:
         asked = self._request.asked()
         if asked is None:
             return Recalled("")
-        as_a_whole = await self._as_a_whole()
         found = await self._bank.recall.search(
             Search(asked, Scope(self._scope.user_id, self._scope.agent_id), _CANDIDATES, threshold=_LEAST_SIMILARITY)
         )
         present = {message.words for message in self._request.messages}
         candidates = [one for one in found.recollections if one.memory.content not in present]
         context = build_context([one.memory for one in candidates], CONTEXT_TOKENS)
-        if not context.text:
-            return Recalled(as_a_whole)
-        told = as_a_whole + INTRODUCTION + context.text
-        return Recalled(told, [candidates[place] for place in sorted(context.chosen)])
-
-    async def _as_a_whole(self) -> str:
-        """What the user is like, and how to answer; of all agents' memories, so not where only one's are meant."""
-        user_id, agent_id = self._scope.user_id, self._scope.agent_id
-        known = await self._bank.summing_up.of(user_id) if user_id and agent_id is None else None
-        if known is None:
-            return ""
-        portrait, strategy = known.text("portrait"), known.text("strategy")
-        about = "" if portrait is None else f"What is known of this user: {portrait.text}\n"
-        return about if strategy is None else f"{about}How to answer this user: {strategy.text}\n"
+        # The portrait is made of all that the user said, whichever agent heard it.
+        manner = "" if self._scope.agent_id else await self._bank.people.manner(self._scope.user_id or NO_USER)
+        told = INTRODUCTION + context.text if context.text else ""
+        used = [candidates[place] for place in sorted(context.chosen)]
+        return Recalled("\n\n".join(part for part in (manner, told) if part), used)
 
     async def count(self, recalled: Recalled) -> None:
         """After the answer."""

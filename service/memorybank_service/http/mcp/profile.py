@@ -8,6 +8,7 @@ from memorybank_service.http.mcp.models import Day, ProfileAnswer, ProfileArgume
 from memorybank_service.memory.bank import MemoryBank
 from memorybank_service.memory.keeping import ACTIVE
 from memorybank_service.store import Scope
+from memorybank_service.store.days import LAST
 
 _LOOKED_AT, _IMPORTANT, _DAYS = 1000, 10, 7
 
@@ -30,11 +31,12 @@ async def get_profile(bank: MemoryBank, called: Called, given: ProfileArguments)
 
 async def _made(bank: MemoryBank, scope: Scope) -> dict[str, Any]:
     """By a language model, out of all that the user said: not for a connection that is bound to a part of it."""
-    whole = scope.agent_id is None and scope.run_id is None
-    known = await bank.summing_up.of(scope.user_id) if scope.user_id and whole else None
-    if known is None:
+    user_id = scope.user_id if scope.agent_id is None and scope.run_id is None else None
+    profile = await bank.people.profile(user_id) if user_id else None
+    if profile is None or user_id is None:
         return {}
-    days = [Day(day=one.day, summary=one.text) for one in known.made if one.kind == "day"]
-    kinds = {"portrait": known.text("portrait"), "strategy": known.text("strategy"), "summary": known.text("overall")}
+    kinds = {"portrait": profile.portrait, "strategy": profile.strategy, "summary": profile.overall}
     made: dict[str, Any] = {name: text.text for name, text in kinds.items() if text is not None}
-    return made | ({"days": sorted(days, key=lambda one: one.day, reverse=True)[:_DAYS]} if days else {})
+    last = await bank.people.summed_up(user_id, LAST, _DAYS)
+    days = [Day(day=one.day, summary=one.summary.text) for one in last.days if one.summary] if last else []
+    return made | ({"days": days} if days else {})

@@ -80,15 +80,15 @@ async def delete_entity(entity_type: EntityKind, name: PathId, request: Request,
 @_router.get("/v2/entities/user/{name}/profile", dependencies=[Depends(require("read"))])
 async def get_profile(name: PathId, bank: Bank) -> dict[str, Any]:
     """The portrait, made in the background once a day is over."""
-    known = await bank.summing_up.of(name)
-    if known is None:
+    profile = await bank.people.profile(name)
+    if profile is None:
         raise not_found("user", name)
-    kinds = {"portrait": known.text("portrait"), "strategy": known.text("strategy"), "summary": known.text("overall")}
+    kinds = {"portrait": profile.portrait, "strategy": profile.strategy, "summary": profile.overall}
     made = {kind: text for kind, text in kinds.items() if text is not None}
     return {
         "entity_type": "user",
         "entity_id": name,
-        "status": "succeeded" if made else "not_enabled" if bank.summing_up.degraded() else "pending",
+        "status": "succeeded" if made else "pending" if bank.summing_up.possible else "not_enabled",
         "profile": {kind: text.text for kind, text in made.items()},
         "updated_at": rfc3339(max(text.made_at for text in made.values())) if made else None,
         "generation_count": None,

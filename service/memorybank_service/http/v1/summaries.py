@@ -2,20 +2,28 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
 
 from memorybank_service.clock import rfc3339
-from memorybank_service.http.asked import Bank
+from memorybank_service.http.asked import Bank, tenant_of
 from memorybank_service.http.auth import require
-from memorybank_service.http.fields import Name
+from memorybank_service.http.fields import Limit
+from memorybank_service.http.json_answers import listing, single
+from memorybank_service.http.memory_json import MemoryAnswer, memory_json
 from memorybank_service.http.openapi import problems
+from memorybank_service.http.paths import PathId
 from memorybank_service.http.problems import not_found
-from memorybank_service.memory.summing_up import Known
+from memorybank_service.http.times import Day
+from memorybank_service.http.v1.jobs import JobAnswer, job_json
+from memorybank_service.memory.people import FACTS_OF_A_DAY, MOST_SOURCES, DayOfUser
 from memorybank_service.store import KeptSummary
+from memorybank_service.store.days import FIRST, LAST, day_before
 
-router = APIRouter(prefix="/users/{user_id}", tags=["users"], dependencies=[Depends(require("read"))])
-UserId = Annotated[Name, Path()]
+router = APIRouter(prefix="/users/{user_id}", tags=["users"])
+_READ, _WRITE = [Depends(require("read"))], [Depends(require("write"))]
+_SHOWN = 200  # characters of what was said first on a day
 
 _MADE: dict[str, Any] = {
     "text": "Ada has moved to Vienna and is glad about it.",
@@ -23,13 +31,16 @@ _MADE: dict[str, Any] = {
     "model": "openai/gpt-5.4-mini",
     "made_at": "2027-01-16T01:00:00.000Z",
 }
+_DAY: dict[str, Any] = {"day": "2027-01-15", "memories": 2, "summary": _MADE, "insight": None}
 
 
 class MadeAnswer(BaseModel):
     """A text that a language model made."""
 
     text: str
-    source_ids: list[str] = Field(description="Of the memories that were read for it; it goes with any of them.")
+    source_ids: list[str] = Field(
+        description=f"Of the memories that were read for it, the latest {MOST_SOURCES}; it goes with any of them."
+    )
     model: str
     made_at: str
 
@@ -42,13 +53,29 @@ class _Answer(BaseModel):
 class ProfileAnswer(_Answer):
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"user_id": "ada", "portrait": _MADE, "strategy": _MADE, "summary": _MADE, "degraded": []}]
+            "examples": [
+                {
+                    "user_id": "ada",
+                    "portrait": _MADE,
+                    "strategy": _MADE,
+                    "summary": _MADE,
+                    "memories": 212,
+                    "facts": 40,
+                    "first_seen": "2026-11-02T08:00:00.000Z",
+                    "last_seen": "2027-01-15T21:30:00.000Z",
+                    "degraded": [],
+                }
+            ]
         }
     )
 
     portrait: MadeAnswer | None
     strategy: MadeAnswer | None = Field(description="How to answer this user.")
     summary: MadeAnswer | None = Field(description="Of all days.")
+    memories: int = Field(description="That were said, in whichever state.")
+    facts: int = Field(description="That were drawn from them.")
+    first_seen: str = Field(description="When the first of it was said.")
+    last_seen: str
 
 
 class DayAnswer(BaseModel):
@@ -58,69 +85,154 @@ class DayAnswer(BaseModel):
     insight: MadeAnswer | None = Field(description="What the day shows of the user.")
 
 
-_DAY: dict[str, Any] = {"day": "2027-01-15", "memories": 2, "summary": _MADE, "insight": None}
+class TimelineDay(DayAnswer):
+    opening: str | None = Field(description="Of a day that is not summed up: how it began.")
+    facts: list[MemoryAnswer] = Field(description=f"Learnt on it, the {FACTS_OF_A_DAY} most important.")
 
 
-class SummariesAnswer(_Answer):
+class _DaysAnswer(_Answer):
+    next_cursor: str | None = Field(description="Ask with it for the next page; null: this is the last one.")
+
+
+class SummariesAnswer(_DaysAnswer):
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"user_id": "ada", "overall": _MADE, "results": [_DAY], "degraded": []}]}
+        json_schema_extra={
+            "examples": [{"results": [_DAY], "user_id": "ada", "overall": _MADE, "next_cursor": None, "degraded": []}]
+        }
     )
 
     overall: MadeAnswer | None
     results: list[DayAnswer] = Field(description="The days that were summed up, the latest first.")
 
 
-class TimelineAnswer(_Answer):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "ada", "results": [_DAY], "degraded": []}]})
+class TimelineAnswer(_DaysAnswer):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "results": [{**_DAY, "opening": None, "facts": []}],
+                    "user_id": "ada",
+                    "next_cursor": None,
+                    "degraded": [],
+                }
+            ]
+        }
+    )
 
-    results: list[DayAnswer] = Field(description="Every day on which something was said, the latest first.")
+    results: list[TimelineDay] = Field(description="Every day on which something was said, the latest first.")
 
 
-@router.get("/profile", operation_id="user_profile", response_model=ProfileAnswer, responses=problems(404, 422))
-async def user_profile(user_id: UserId, bank: Bank) -> dict[str, Any]:
-    known = await _known(bank, user_id)
+class SummariesQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Limit = 100
+    cursor: Day | None = Field(None, description="`next_cursor` of the page before.")
+
+
+class TimelineQuery(SummariesQuery):
+    first: Day | None = Field(None, alias="from", description="The first day.")
+    last: Day | None = Field(None, alias="to", description="The last day.")
+
+
+@router.get(
+    "/profile",
+    operation_id="user_profile",
+    dependencies=_READ,
+    response_model=ProfileAnswer,
+    responses=problems(404, 422),
+)
+async def user_profile(user_id: PathId, bank: Bank) -> Response:
+    """What the user is like, how to answer them, and what happened, as far as a language model made it."""
+    profile = await bank.people.profile(user_id)
+    if profile is None:
+        raise not_found("user", user_id)
+    return single(
+        {
+            "user_id": user_id,
+            "portrait": _made(profile.portrait),
+            "strategy": _made(profile.strategy),
+            "summary": _made(profile.overall),
+            "memories": profile.known.turns,
+            "facts": profile.known.facts,
+            "first_seen": rfc3339(profile.known.first_at),
+            "last_seen": rfc3339(profile.known.last_at),
+            "degraded": list(profile.degraded),
+        }
+    )
+
+
+@router.post(
+    "/profile",
+    operation_id="refresh_profile",
+    status_code=202,
+    dependencies=_WRITE,
+    response_model=JobAnswer,
+    responses=problems(404, 422, 503, 507),
+)
+async def refresh_profile(user_id: PathId, request: Request, bank: Bank) -> Response:
+    """Sums up what was said until now, today's words too, and draws the portrait anew. Without a model 503."""
+    tenant_of(request).language_model()
+    job = await bank.people.refresh(user_id)
+    if job is None:
+        raise not_found("user", user_id)
+    return single(job_json(job), 202)
+
+
+@router.get(
+    "/summaries",
+    operation_id="user_summaries",
+    dependencies=_READ,
+    response_model=SummariesAnswer,
+    responses=problems(404, 422),
+)
+async def user_summaries(user_id: PathId, query: Annotated[SummariesQuery, Query()], bank: Bank) -> Response:
+    found = await bank.people.summed_up(user_id, _until(query), query.limit)
+    if found is None:
+        raise not_found("user", user_id)
+    return await listing(
+        found.days,
+        _day,
+        user_id=user_id,
+        overall=_made(found.overall),
+        next_cursor=found.next_cursor,
+        degraded=list(found.degraded),
+    )
+
+
+@router.get(
+    "/timeline",
+    operation_id="user_timeline",
+    dependencies=_READ,
+    response_model=TimelineAnswer,
+    responses=problems(404, 422),
+)
+async def user_timeline(user_id: PathId, query: Annotated[TimelineQuery, Query()], bank: Bank) -> Response:
+    """What was talked about when: a day's summary, or how it began, and what was learnt on it."""
+    last = min(query.last or LAST, _until(query))
+    found = await bank.people.timeline(user_id, query.first or FIRST, last, query.limit)
+    if found is None:
+        raise not_found("user", user_id)
+    return await listing(
+        found.days, _told, user_id=user_id, next_cursor=found.next_cursor, degraded=list(found.degraded)
+    )
+
+
+def _until(query: SummariesQuery) -> str:
+    return LAST if query.cursor is None else day_before(query.cursor)
+
+
+def _day(day: DayOfUser) -> dict[str, Any]:
     return {
-        **_begun(bank, user_id),
-        "portrait": _made(known.text("portrait")),
-        "strategy": _made(known.text("strategy")),
-        "summary": _made(known.text("overall")),
+        "day": day.day,
+        "memories": day.turns,
+        "summary": _made(day.summary),
+        "insight": _made(day.insight),
     }
 
 
-@router.get("/summaries", operation_id="user_summaries", response_model=SummariesAnswer, responses=problems(404, 422))
-async def user_summaries(user_id: UserId, bank: Bank) -> dict[str, Any]:
-    known = await _known(bank, user_id)
-    days = [day for day in _days(known) if day["summary"] or day["insight"]]
-    return {**_begun(bank, user_id), "overall": _made(known.text("overall")), "results": days}
-
-
-@router.get("/timeline", operation_id="user_timeline", response_model=TimelineAnswer, responses=problems(404, 422))
-async def user_timeline(user_id: UserId, bank: Bank) -> dict[str, Any]:
-    return {**_begun(bank, user_id), "results": _days(await _known(bank, user_id))}
-
-
-async def _known(bank: Bank, user_id: str) -> Known:
-    known = await bank.summing_up.of(user_id)
-    if known is None:
-        raise not_found("user", user_id)
-    return known
-
-
-def _begun(bank: Bank, user_id: str) -> dict[str, Any]:
-    return {"user_id": user_id, "degraded": bank.summing_up.degraded()}
-
-
-def _days(known: Known) -> list[dict[str, Any]]:
-    made = {(one.kind, one.day): one for one in known.made}
-    return [
-        {
-            "day": day,
-            "memories": memories,
-            "summary": _made(made.get(("day", day))),
-            "insight": _made(made.get(("insight", day))),
-        }
-        for day, memories in known.days
-    ]
+def _told(day: DayOfUser) -> dict[str, Any]:
+    opening = None if day.opening is None else day.opening[:_SHOWN]
+    return {**_day(day), "opening": opening, "facts": [memory_json(fact) for fact in day.facts]}
 
 
 def _made(kept: KeptSummary | None) -> dict[str, Any] | None:

@@ -1,16 +1,19 @@
 """Summaries, portrait and timeline of a user, made by a provider on loopback once a day is over."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from memorybank_service.memory.people import NOT_YET
 from memorybank_service.settings import Settings
 from memorybank_service.tenant import Tenant
-from tests.service.http.learning import job_in, settings_with
-from tests.service.http.v1.calls import add, call
+from tests.service.http.learning import draws, job_in, settings_with
+from tests.service.http.v1.calls import add, call, ended
 from tests.service.manual_clock import ManualClock
 from tests.service.provider import Provider, ProviderRequest, Reply, says_json
+from tests.service.waiting import until_so
 
 
 @pytest.fixture
@@ -27,34 +30,91 @@ def sums_up(request: ProviderRequest) -> Reply:
     return says_json({"summary": "Ada moved."})
 
 
+async def summed_up(client: httpx.AsyncClient, tenant: Tenant) -> None:
+    """What is due is done, and what follows from it."""
+    await tenant.bank.summing_up.enqueue_due()
+
+    async def idle() -> bool:
+        found = [*(await jobs(client, "queued")), *(await jobs(client, "running"))]
+        return not found and await tenant.bank.summing_up.enqueue_due() == "0 days and 0 portraits to be made"
+
+    await until_so(idle)
+
+
+async def jobs(client: httpx.AsyncClient, state: str) -> list[dict[str, Any]]:
+    return list((await call(client, "GET", "/v1/jobs", state=state))["results"])
+
+
 async def test_a_day_that_is_over_is_summed_up_and_forgotten_with_what_was_said_on_it(
     client: httpx.AsyncClient, tenant: Tenant, clock: ManualClock, provider: Provider
 ) -> None:
     provider.answer(sums_up)
-    await add(client, "I have moved to Vienna.", user_id="ada", id="said")
-    assert await tenant.bank.summing_up.enqueue_due() == "0 days of 0 users to be summed up", "the day is not over"
+    await add(client, "I have moved to Vienna.", user_id="ada/1", id="said")
+    profile = await call(client, "GET", "/v1/users/ada%2F1/profile")
+    assert (profile["portrait"], profile["memories"], profile["degraded"]) == (None, 1, [NOT_YET])
     clock.advance(days=1)
     await tenant.scheduler.run_due()
-    await job_in(client, "succeeded", "summarise")
-    asked = len(provider.chats)
-    assert await tenant.bank.summing_up.enqueue_due() == "0 days of 0 users to be summed up", "it was read"
-    assert len(provider.chats) == asked
+    await summed_up(client, tenant)
 
-    profile = await call(client, "GET", "/v1/users/ada/profile")
+    profile = await call(client, "GET", "/v1/users/ada%2F1/profile")
     assert [profile[name]["text"] for name in ("portrait", "strategy", "summary")] == [
         "Ada is cheerful.",
         "Be brief.",
         "Ada moved to Vienna.",
     ]
     assert (profile["portrait"]["source_ids"], profile["degraded"]) == (["said"], [])
-    [day] = (await call(client, "GET", "/v1/users/ada/summaries"))["results"]
+    assert (profile["user_id"], profile["first_seen"]) == ("ada/1", "2027-01-15T08:00:00.000Z")
+    [day] = (await call(client, "GET", "/v1/users/ada%2F1/summaries"))["results"]
     assert (day["day"], day["memories"], day["summary"]["text"]) == ("2027-01-15", 1, "Ada moved to Vienna.")
 
-    await add(client, "I like it here.", user_id="ada")
+    await add(client, "I like it here.", user_id="ada/1")
     await call(client, "DELETE", "/v1/memories/said")
-    profile = await call(client, "GET", "/v1/users/ada/profile")
+    profile = await call(client, "GET", "/v1/users/ada%2F1/profile")
     assert (profile["portrait"], profile["summary"]) == (None, None)
-    assert (await call(client, "GET", "/v1/users/ada/summaries"))["results"] == []
+    assert (await call(client, "GET", "/v1/users/ada%2F1/summaries"))["results"] == []
+
+
+async def test_a_profile_can_be_asked_for_now(client: httpx.AsyncClient, tenant: Tenant, provider: Provider) -> None:
+    provider.answer(sums_up)
+    await add(client, "I have moved to Vienna.", user_id="ada")
+    job = await call(client, "POST", "/v1/users/ada/profile", status=202)
+    assert (await ended(client, job["id"]))["state"] == "succeeded"
+    assert (await call(client, "GET", "/v1/users/ada/profile"))["portrait"]["text"] == "Ada is cheerful."
+    await call(client, "POST", "/v1/users/nobody/profile", status=404)
+
+
+async def test_days_are_listed_page_by_page_and_from_day_to_day(
+    client: httpx.AsyncClient, tenant: Tenant, provider: Provider
+) -> None:
+    provider.answer(sums_up)
+    for day in (11, 12, 13):
+        await add(client, f"Hello of the {day}th.", user_id="ada", created_at=f"2027-01-{day}T12:00:00Z")
+    await tenant.bank.people.refresh("ada")
+    await summed_up(client, tenant)
+    await add(client, "Hello today.", user_id="ada")
+
+    async def days(path: str, **query: Any) -> tuple[list[str], str | None]:
+        page = await call(client, "GET", f"/v1/users/ada/{path}", **query)
+        return [day["day"] for day in page["results"]], page["next_cursor"]
+
+    assert await days("summaries", limit=2) == (["2027-01-13", "2027-01-12"], "2027-01-12")
+    assert await days("summaries", limit=2, cursor="2027-01-12") == (["2027-01-11"], None)
+    timeline = await call(client, "GET", "/v1/users/ada/timeline")
+    assert [day["opening"] for day in timeline["results"]] == ["Hello today.", None, None, None]
+    between = {"from": "2027-01-12", "to": "2027-01-13"}
+    assert await days("timeline", **between) == (["2027-01-13", "2027-01-12"], None)
+    assert await days("timeline", limit=1, **between) == (["2027-01-13"], "2027-01-13")
+    assert await days("timeline", cursor="2027-01-13", **between) == (["2027-01-12"], None)
+    for wrong in ("2027-02-30", "tomorrow", "20270115"):
+        await call(client, "GET", "/v1/users/ada/timeline", status=422, **{"from": wrong})
+
+
+async def test_the_timeline_tells_what_was_learnt(client: httpx.AsyncClient, provider: Provider) -> None:
+    provider.answer(draws("Ada lives in Lisbon."))
+    await add(client, "I live in Lisbon.", user_id="ada", infer=True)
+    await job_in(client, "succeeded", "extract")
+    [day] = (await call(client, "GET", "/v1/users/ada/timeline"))["results"]
+    assert (day["memories"], [fact["content"] for fact in day["facts"]]) == (1, ["Ada lives in Lisbon."])
 
 
 @pytest.mark.parametrize("settings", [{"LLM_PROVIDER": "groq", "LLM_API_BASE": ""}], indirect=True)
@@ -63,7 +123,18 @@ async def test_without_a_model_there_is_a_timeline_and_a_sentence_about_what_is_
 ) -> None:
     await add(client, "I have moved to Vienna.", user_id="ada")
     timeline = await call(client, "GET", "/v1/users/ada/timeline")
-    assert timeline["results"] == [{"day": "2027-01-15", "memories": 1, "summary": None, "insight": None}]
+    assert timeline["results"] == [
+        {
+            "day": "2027-01-15",
+            "memories": 1,
+            "summary": None,
+            "insight": None,
+            "opening": "I have moved to Vienna.",
+            "facts": [],
+        }
+    ]
     assert timeline["degraded"] == ["No language model is configured: no summaries and no portrait are made."]
+    refused = await call(client, "POST", "/v1/users/ada/profile", status=503)
+    assert "GROQ_API_KEY is not set" in refused["detail"]
     for name in ("profile", "summaries", "timeline"):
         assert (await client.get(f"/v1/users/nobody/{name}")).status_code == 404
