@@ -107,7 +107,11 @@ class Keeping:
         return await self._on.read(self._find, memory_id)
 
     async def amend(self, memory_id: str, amendment: Amendment, along: Along = NOTHING_ALONG) -> Kept | None:
-        """None if there is no such memory. New words are embedded anew; strength and age stay."""
+        """None if there is no such memory. New words are embedded anew; strength and age stay.
+
+        Facts that were drawn from the old words alone go with them, and are drawn from the new ones.
+        """
+        learnt = False
         if amendment.content is not None or amendment.speaker is not None:
             memory = await self._on.read(self._on.store.find, memory_id)
             if memory is None:
@@ -116,8 +120,16 @@ class Keeping:
             text = embedded_text(amendment.content or memory.content, speaker)
             [vector] = await self._on.vectors.for_writing([text])
             amendment = replace(amendment, vector=vector)
+            if amendment.content not in (None, memory.content) and self._jobs.knows(EXTRACT):
+                learnt = bool(await self._on.read(self._on.store.facts_of, memory.seq))
+            if learnt:
+                again = NewJob(EXTRACT, {"memory_ids": [memory_id]}, memory.user_id)
+                along = replace(along, jobs=[*along.jobs, again])
         along = _answering(along, self._kept_or_none)
-        return await self._changed(self._on.store.amend(memory_id, amendment, self._on.now(), along))
+        amended = await self._changed(self._on.store.amend(memory_id, amendment, self._on.now(), along))
+        if learnt:
+            self._jobs.notice()
+        return amended
 
     async def restore(self, memory_id: str, along: Along = NOTHING_ALONG) -> Kept | None:
         """Out of fading, expiry and supersession, as fresh as on the day it arrived; None if there is none."""

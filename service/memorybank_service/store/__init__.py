@@ -278,6 +278,10 @@ class MemoryStore(Protocol):
         """The ids of the memories that a fact was made of."""
         ...
 
+    def facts_of(self, seq: int) -> list[str]:
+        """The ids of the facts that were made of a memory, be it with others."""
+        ...
+
     def history(self, memory_id: str) -> list[Event]:
         """What happened to it since it arrived, also once it is deleted."""
         ...

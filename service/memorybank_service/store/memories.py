@@ -45,6 +45,12 @@ def sources_of(connection: sqlite3.Connection, seq: int) -> list[str]:
     return [row[0] for row in rows]
 
 
+def facts_of(connection: sqlite3.Connection, seq: int) -> list[str]:
+    """Ids of the facts that were made of a memory, be it with others."""
+    rows = connection.execute("SELECT id FROM source JOIN memory ON seq = made WHERE source = ? ORDER BY seq", (seq,))
+    return [row[0] for row in rows]
+
+
 def insert(connection: sqlite3.Connection, memory: NewMemory, touched: Touched, actor: str | None) -> tuple[int, bool]:
     """The memory's number, and whether it is new: the same words under a known id change nothing.
 
@@ -133,6 +139,9 @@ def amend(
         _renew_vector(connection, seq, amendment, touched)
     if memory.kind == "turn" and not changes.keys().isdisjoint(_READ):
         summaries.unsaid(connection, owner, memory.id, memory.created_at, now)
+        if "content" in changes:  # what was drawn from other words is not known any more
+            for fact in _made_of_alone(connection, seq):
+                remove(connection, fact, now, touched, actor, traces=True)
         if amendment.created_at is not None:
             summaries.said(connection, owner, memory.user_id, amendment.created_at, now)
     columns = ", ".join(f"{name} = ?" for name in changes)

@@ -145,6 +145,9 @@ class SqliteStore(SqliteJobs):
     def sources(self, seq: int) -> list[str]:
         return memories.sources_of(self._readers.get(), seq)
 
+    def facts_of(self, seq: int) -> list[str]:
+        return memories.facts_of(self._readers.get(), seq)
+
     def history(self, memory_id: str) -> list[Event]:
         return history.events(self._readers.get(), memory_id)
 

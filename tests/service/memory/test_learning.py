@@ -193,6 +193,19 @@ async def test_a_fact_that_is_deleted_while_the_model_is_asked_does_not_come_bac
     assert await facts(bank) == []
 
 
+async def test_what_was_drawn_from_words_goes_when_they_are_changed_and_is_drawn_anew(bank_asking: BankAsking) -> None:
+    model = ScriptedModel(draws("Ada lives in Lisbon."), draws("Ada lives in Porto."))
+    bank = await bank_asking(model)
+    [said] = await say(bank, "I live in Lisbon.")
+    await settled(bank)
+    await bank.memories.amend(said, Amendment(metadata={"k": 1}))
+    assert [fact.memory.content for fact in await facts(bank)] == ["Ada lives in Lisbon."]
+    await bank.memories.amend(said, Amendment(content="I live in Porto."))
+    assert [job.state for job in await settled(bank)] == ["succeeded", "succeeded"]
+    assert [fact.memory.content for fact in await facts(bank)] == ["Ada lives in Porto."]
+    assert "Lisbon" not in model.prompts[1]
+
+
 async def test_a_cancelled_job_leaves_no_facts(bank_asking: BankAsking) -> None:
     gate = GatedModel(draws("Ada lives in Lisbon."))
     bank = await bank_asking(gate)

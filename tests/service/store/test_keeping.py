@@ -18,6 +18,7 @@ from memorybank_service.store import (
     Receipt,
     StoreError,
 )
+from memorybank_service.store.people import Due
 from memorybank_service.store.records import Vector
 from memorybank_service.store.schema import copy_before_migration
 from memorybank_service.store.sqlite_store import SqliteStore
@@ -254,6 +255,7 @@ def test_a_store_of_the_first_schema_is_taken_over_with_everything_in_it(
     assert (memory.content, memory.recalls, memory.anchor, memory.kind) == ("Ada likes tea", 4, 3.0, "turn")
     assert (words(store, "tea"), words(store, "outdated")) == (1, 0)
     assert [waiting.id for waiting in store.pending_embeddings(10)] == ["a"]
+    assert store.people.due_of("ada", 10) == [Due("ada", "1970-01-01")]
     kept = sqlite3.connect(copy_before_migration(path, 1))
     assert kept.execute("PRAGMA user_version").fetchone() == (1,)
     assert kept.execute("SELECT content FROM memory").fetchall() == [("Ada likes tea",)]
