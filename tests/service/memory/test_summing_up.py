@@ -45,10 +45,13 @@ async def summed_up(bank: MemoryBank) -> None:
     """What is due is done, and what follows from it."""
     await bank.summing_up.enqueue_due()
 
+    async def none_waits() -> bool:
+        return not {"queued", "running"} & {job.state for job in await jobs(bank)}
+
     async def idle() -> bool:
-        if {"queued", "running"} & {job.state for job in await jobs(bank)}:
-            return False
-        return await bank.summing_up.enqueue_due() == "0 days and 0 portraits to be made"
+        """Asked on both sides of it, as a job that ends hands over what follows."""
+        nothing = "0 days and 0 portraits to be made"
+        return await none_waits() and await bank.summing_up.enqueue_due() == nothing and await none_waits()
 
     await until_so(idle)
 

@@ -34,15 +34,16 @@ async def summed_up(client: httpx.AsyncClient, tenant: Tenant) -> None:
     """What is due is done, and what follows from it."""
     await tenant.bank.summing_up.enqueue_due()
 
+    async def none_waits() -> bool:
+        found = [await call(client, "GET", "/v1/jobs", state=state) for state in ("queued", "running")]
+        return not any(page["results"] for page in found)
+
     async def idle() -> bool:
-        found = [*(await jobs(client, "queued")), *(await jobs(client, "running"))]
-        return not found and await tenant.bank.summing_up.enqueue_due() == "0 days and 0 portraits to be made"
+        """Asked on both sides of it, as a job that ends hands over what follows."""
+        nothing = "0 days and 0 portraits to be made"
+        return await none_waits() and await tenant.bank.summing_up.enqueue_due() == nothing and await none_waits()
 
     await until_so(idle)
-
-
-async def jobs(client: httpx.AsyncClient, state: str) -> list[dict[str, Any]]:
-    return list((await call(client, "GET", "/v1/jobs", state=state))["results"])
 
 
 async def test_a_day_that_is_over_is_summed_up_and_forgotten_with_what_was_said_on_it(
