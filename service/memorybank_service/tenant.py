@@ -107,8 +107,10 @@ class Tenant:
         started = time.perf_counter()
         embedder, store = await asyncio.to_thread(self._open_blocking)
         self._budget = await asyncio.to_thread(self._open_budget, store)
+        asked = language_model(self.settings)
+        model = self.language_model() if asked.configured else None
         bank = self._opened = MemoryBank(
-            store, embedder, self.settings.forgetting, self._clock, self._stage, self._model_or_none()
+            store, embedder, self.settings.forgetting, self._clock, self._stage, model, asked.missing
         )
         await bank.open()
         self._scheduler = Scheduler(bank, self.settings, self._metrics.job_ended)
@@ -139,9 +141,6 @@ class Tenant:
         self._metrics.search_stage(name, seconds)
         if self._tracing is not None:
             self._tracing.stage(name, seconds)
-
-    def _model_or_none(self) -> LanguageModel | None:
-        return self.language_model() if language_model(self.settings).configured else None
 
     def _open_budget(self, store: SqliteStore) -> TokenBudget:
         def count(tokens: int) -> None:

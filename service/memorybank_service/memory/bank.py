@@ -60,8 +60,12 @@ class MemoryBank:
         clock: Clock,
         timed: Callable[[str, float], None] = ignore_timing,
         model: LanguageModel | None = None,
+        missing: str | None = None,
     ) -> None:
-        """`model`: where one is configured; it counts its own tokens. Without it, no facts are drawn from words."""
+        """`model`: where one is configured; it counts its own tokens. Without it, no facts are drawn from words.
+
+        `missing`: why there is none, a sentence without its full stop.
+        """
         self.footing = Footing(store, embedder, forgetting, clock, timed)
         self.jobs = Jobs(self.footing)
         self.memories = Keeping(self.footing, self.jobs)
@@ -80,7 +84,7 @@ class MemoryBank:
         patience = Patience(clock)
         if model is not None:
             Learning(self.footing, self.recall, self.jobs, model, patience, ASKING)
-        self.summing_up = SummingUp(self.footing, self.jobs, model, patience, ASKING)
+        self.summing_up = SummingUp(self.footing, self.jobs, model, patience, ASKING, missing)
         self.people = People(self.footing, self.summing_up)
         self._closed = False
 

@@ -14,6 +14,11 @@ MOST_SOURCES = 1_000
 """Ids that are told of one summary, the latest."""
 FACTS_OF_A_DAY = 20
 NO_MODEL = "No language model is configured: no summaries and no portrait are made."
+WHERE_TO_SAY = " {missing}; in a cluster it is `spec.llm` of the MemoryBankTenant that says which one is asked."
+GIVEN_UP = (
+    "Jobs about this user that were given up: {count}. `GET /v1/jobs?state=dead` says why, and `POST "
+    "/v1/jobs/ID/retry` tries one again."
+)
 NOT_YET = "The portrait is not made yet: that begins when the first day on which something was said is over, in UTC."
 NOTHING_TOLD = "What was said shows nothing of the user yet, so there is no portrait."
 
@@ -89,7 +94,7 @@ class People:
             return None
         portrait = self._whole(user_id, "portrait", "insight")
         overall = self._whole(user_id, "overall", "day")
-        degraded = self._missing()
+        degraded = self._missing(user_id)
         if portrait is None and self._summing_up.possible:
             degraded.append(NOT_YET if overall is None else NOTHING_TOLD)
         return Profile(known, portrait, self._whole(user_id, "strategy", "insight"), overall, degraded)
@@ -104,7 +109,7 @@ class People:
         insights = self._of_days(user_id, "insight", [one.day for one in shown])
         days = [DayOfUser(one.day, turns.get(one.day, 0), one, insights.get(one.day), None, ()) for one in shown]
         overall = self._whole(user_id, "overall", "day")
-        return DaysOfUser(days, shown[-1].day if len(found) > limit else None, overall, self._missing())
+        return DaysOfUser(days, shown[-1].day if len(found) > limit else None, overall, self._missing(user_id))
 
     def _timeline(self, user_id: str, first: str, last: str, limit: int) -> DaysOfUser | None:
         people = self._on.store.people
@@ -129,7 +134,7 @@ class People:
                     [fact for fact in facts if fact.state == "active"],
                 )
             )
-        return DaysOfUser(days, names[-1] if len(found) > limit else None, None, self._missing())
+        return DaysOfUser(days, names[-1] if len(found) > limit else None, None, self._missing(user_id))
 
     def _whole(self, user_id: str, kind: SummaryKind, of: SummaryKind) -> KeptSummary | None:
         """With the ids of the memories that its days were made of."""
@@ -149,5 +154,9 @@ class People:
         made = self._on.store.people.summaries(user_id, kind, wanted[0], wanted[-1])
         return {one.day: one for one in made}
 
-    def _missing(self) -> list[str]:
-        return [] if self._summing_up.possible else [NO_MODEL]
+    def _missing(self, user_id: str) -> list[str]:
+        if not self._summing_up.possible:
+            missing = self._summing_up.missing
+            return [NO_MODEL + (WHERE_TO_SAY.format(missing=missing) if missing else "")]
+        count = self._on.store.people.given_up(user_id)
+        return [GIVEN_UP.format(count=count)] if count else []

@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from memorybank_service.clock import SECONDS_PER_DAY
 from memorybank_service.llm import LanguageModel
@@ -17,6 +18,7 @@ from memorybank_service.llm.tokens import estimate_tokens
 from memorybank_service.memory.asking import ATTEMPTS, Patience
 from memorybank_service.memory.conversation import Utterance
 from memorybank_service.memory.footing import Footing
+from memorybank_service.memory.importing import KIND as IMPORT
 from memorybank_service.memory.jobs import JobError, Jobs, Under
 from memorybank_service.memory.portrait import insight_of_day, portray
 from memorybank_service.memory.summaries import WHOLE_TOKENS, Summary, summarise_all, summarise_day
@@ -37,6 +39,7 @@ from memorybank_service.store.records import OF_ALL_DAYS
 PORTRAY = "portray"
 DUE_AT_ONCE = 5
 """Handed over when none of the last ones waits any more: facts do not wait behind a year of summaries."""
+_WAITED_FOR: Sequence[str] = (SUMMARISE, PORTRAY, IMPORT)
 _REFRESHED_AT_ONCE = 50
 _PATIENCE_SECONDS = SECONDS_PER_DAY
 """How long a user waits for the rest of their days before a portrait is made of those that there are."""
@@ -70,9 +73,17 @@ class _Wholes:
 
 class SummingUp:
     def __init__(
-        self, footing: Footing, jobs: Jobs, model: LanguageModel | None, patience: Patience, lane: str
+        self,
+        footing: Footing,
+        jobs: Jobs,
+        model: LanguageModel | None,
+        patience: Patience,
+        lane: str,
+        missing: str | None = None,
     ) -> None:
+        """`missing`: why there is no model, a sentence without its full stop."""
         self._on, self._jobs, self._model, self._patience = footing, jobs, model, patience
+        self.missing = missing
         if model is not None:
             jobs.register(SUMMARISE, lane, self._sum_up, ATTEMPTS)
             jobs.register(PORTRAY, lane, self._portray, ATTEMPTS)
@@ -82,11 +93,14 @@ class SummingUp:
         return self._model is not None
 
     async def enqueue_due(self) -> str:
-        """What is due becomes jobs, unless the last of them still wait. A sentence about it."""
+        """What is due becomes jobs, unless the last of them still wait, or an import, which may bring what is due.
+
+        A sentence about it.
+        """
         people, now = self._on.store.people, self._on.now()
         counts = await self._on.read(self._on.store.count_jobs)
         due: Sequence[Due] = ()
-        if not any(counts.get((kind, state), 0) for kind in (SUMMARISE, PORTRAY) for state in ("queued", "running")):
+        if not any(counts.get(waiting, 0) for waiting in product(_WAITED_FOR, ("queued", "running"))):
             due = await self._on.read(people.due, day_of(now), now - _PATIENCE_SECONDS, DUE_AT_ONCE)
         if due:
             await asyncio.wrap_future(people.hand_over(due, [_job(entry) for entry in due], now))
@@ -95,7 +109,7 @@ class SummingUp:
         return f"{days} days and {len(due) - days} portraits to be made"
 
     async def refresh(self, user_id: str) -> Job | None:
-        """Now, with the day that is not over yet: the job that ends it. None without a model."""
+        """Now, with the day that is not over yet: the job that ends it. None without a model, or without the user."""
         if self._model is None:
             return None
         people = self._on.store.people
@@ -103,7 +117,7 @@ class SummingUp:
         due = [*due, Due(user_id, OF_ALL_DAYS)]  # the last to become a job, and so to be done
         ids = await asyncio.wrap_future(people.hand_over(due, [_job(entry) for entry in due], self._on.now()))
         self._jobs.notice()
-        return await self._jobs.get(ids[-1])
+        return await self._jobs.get(ids[-1]) if ids else None
 
     async def _sum_up(self, under: Under) -> None:
         """The work of a `summarise` job; its argument is the `day`."""

@@ -38,6 +38,17 @@ def enqueue(connection: sqlite3.Connection, job: NewJob, now: float, place: int 
     return job_id
 
 
+def is_of_nobody_left(connection: sqlite3.Connection, job: NewJob) -> bool:
+    """Whether its user was erased since somebody decided on it: it would outlive them."""
+    return job.user_id is not None and owner_of(connection, job.user_id) is None
+
+
+def given_up(connection: sqlite3.Connection, owner: int | None) -> int:
+    return int(
+        connection.execute("SELECT count(*) FROM job WHERE state = 'dead' AND owner = ?", (owner,)).fetchone()[0]
+    )
+
+
 def find(connection: sqlite3.Connection, job_id: str) -> Job | None:
     row = connection.execute(f"SELECT {_COLUMNS} FROM job WHERE id = ?", (job_id,)).fetchone()  # noqa: S608 - our names
     return None if row is None else _job(row)

@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from memorybank_service.store.records import Action, Event, Memory, NewMemory
+from memorybank_service.store.records import Action, Event, Memory, NewMemory, SummaryKind
+
+SAME_MOMENT = 0.001
+"""Seconds by which a time that was written out and read again may differ."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class MovedTombstone:
 @dataclass(frozen=True)
 class MovedSummary:
     user_id: str
-    kind: str
+    kind: SummaryKind
     day: str
     text: str
     sources: Sequence[str]

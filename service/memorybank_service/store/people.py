@@ -66,7 +66,11 @@ class People(Protocol):
         ...
 
     def hand_over(self, due: Sequence[Due], jobs: Sequence[NewJob], now: float) -> Future[list[str]]:
-        """They are not due any more: these jobs are to do them. The ids of the jobs."""
+        """They are not due any more: these jobs are to do them. The ids of the jobs, without users who are gone."""
+        ...
+
+    def given_up(self, user_id: str) -> int:
+        """How many jobs about the user were tried as often as they may be."""
         ...
 
     def acquaintance(self, user_id: str) -> Acquaintance | None:

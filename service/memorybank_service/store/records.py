@@ -159,6 +159,7 @@ class Entity:
 SummaryKind = Literal["day", "insight", "overall", "portrait", "strategy"]
 """Of what was said on one day: the events, and what they show of the user. Of all days: one summary, what the user is
 like, and how to answer them."""
+OF_A_DAY: frozenset[SummaryKind] = frozenset({"day", "insight"})
 OF_ALL_DAYS = ""
 
 

@@ -22,7 +22,8 @@ def write_along(
     connection: sqlite3.Connection, along: Along, result: object, now: float, users: Collection[str]
 ) -> None:
     for place, job in enumerate(along.jobs):
-        jobs.enqueue(connection, job, now, place)
+        if not jobs.is_of_nobody_left(connection, job):
+            jobs.enqueue(connection, job, now, place)
     if along.ends is not None:
         jobs.end(connection, along.ends, now)
     if along.progress is not None:

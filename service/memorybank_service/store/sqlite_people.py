@@ -80,9 +80,14 @@ class SqlitePeople:
                     "DELETE FROM summary_due WHERE owner = ? AND day = ?",
                     (owner_of(connection, entry.user_id), entry.day),
                 )
-            return [jobs.enqueue(connection, job, now, place) for place, job in enumerate(new)]
+            left = [job for job in new if not jobs.is_of_nobody_left(connection, job)]
+            return [jobs.enqueue(connection, job, now, place) for place, job in enumerate(left)]
 
         return self._writer.submit(write)
+
+    def given_up(self, user_id: str) -> int:
+        connection = self._readers.get()
+        return jobs.given_up(connection, owner_of(connection, user_id))
 
     def acquaintance(self, user_id: str) -> Acquaintance | None:
         connection = self._readers.get()

@@ -37,7 +37,7 @@ class SqliteTransfer:
             if self._erasures.count != erasures:
                 return None
             touched = Touched()
-            results = [_come_in(transaction, one, touched) for one in moved]
+            results = [_come_in(transaction, one, touched, now) for one in moved]
             write_along(transaction.connection, along(results), results, now, set())
             transaction.after_commit.append(lambda: self._tell(touched))
             return results
@@ -45,8 +45,8 @@ class SqliteTransfer:
         return self._writer.submit(write)
 
 
-def _come_in(transaction: Transaction, moved: Moved, touched: Touched) -> bool | str:
+def _come_in(transaction: Transaction, moved: Moved, touched: Touched, now: float) -> bool | str:
     try:
-        return transfer.come_in(transaction.connection, moved, touched)
+        return transfer.come_in(transaction.connection, moved, touched, now)
     except ConflictError as error:
         return str(error)

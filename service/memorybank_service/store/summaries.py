@@ -8,7 +8,8 @@ import json
 import sqlite3
 
 from memorybank_service.store import BasisGoneError
-from memorybank_service.store.days import day_of
+from memorybank_service.store.days import bounds, day_of
+from memorybank_service.store.moved import SAME_MOMENT, MovedSummary
 from memorybank_service.store.records import NO_USER, OF_ALL_DAYS, Basis, KeptSummary, SummaryKind
 from memorybank_service.store.tombstones import buried
 
@@ -29,6 +30,19 @@ def write(connection: sqlite3.Connection, owner: int, made: KeptSummary, now: fl
         "INSERT OR REPLACE INTO summary VALUES (?, ?, ?, ?, ?, ?, ?)",
         (owner, made.kind, made.day, made.text, json.dumps(made.sources), made.model, made_at),
     )
+
+
+def come_in(connection: sqlite3.Connection, owner: int, moved: MovedSummary, now: float) -> bool:
+    """As it was made elsewhere, unless there is one; a day all of whose words it was made of is not due then."""
+    done = connection.execute(
+        "INSERT OR IGNORE INTO summary VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (owner, moved.kind, moved.day, moved.text, json.dumps(list(moved.sources)), moved.model, moved.made_at),
+    )
+    if done.rowcount and moved.day != OF_ALL_DAYS:
+        if not _lacks(connection, owner, moved):
+            connection.execute("DELETE FROM summary_due WHERE owner = ? AND day = ?", (owner, moved.day))
+        mark_due(connection, owner, OF_ALL_DAYS, now)  # the whole may have come too, and then nothing is asked for it
+    return done.rowcount == 1
 
 
 def find(connection: sqlite3.Connection, owner: int, kind: SummaryKind, day: str) -> KeptSummary | None:
@@ -99,6 +113,16 @@ def check(connection: sqlite3.Connection, owner: int | None, basis: Basis) -> No
 def _require(holds: bool) -> None:
     if not holds:
         raise BasisGoneError("what this was made of has changed meanwhile")
+
+
+def _lacks(connection: sqlite3.Connection, owner: int, moved: MovedSummary) -> bool:
+    """Whether something was said on its day that it was not made of, or not in these words."""
+    row = connection.execute(
+        "SELECT 1 FROM memory WHERE owner = ? AND created_at >= ? AND created_at < ? AND kind = 'turn' "
+        "AND expires_at IS NULL AND (updated_at > ? OR id NOT IN (SELECT value FROM json_each(?))) LIMIT 1",
+        (owner, *bounds(moved.day), moved.made_at + SAME_MOMENT, json.dumps(list(moved.sources))),
+    ).fetchone()
+    return row is not None
 
 
 def _remove_wholes(connection: sqlite3.Connection, owner: int, day: str, now: float) -> None:

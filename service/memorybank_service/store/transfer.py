@@ -5,8 +5,9 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 
-from memorybank_service.store import history, memories
+from memorybank_service.store import history, memories, summaries
 from memorybank_service.store.moved import (
+    SAME_MOMENT,
     Arrival,
     Inventory,
     Moved,
@@ -17,8 +18,6 @@ from memorybank_service.store.moved import (
     MovedTombstone,
 )
 from memorybank_service.store.touched import Touched
-
-_SAME_MOMENT = 0.001  # seconds: a time that was written out and read again may differ in its last digits
 
 
 def inventory(connection: sqlite3.Connection, user_id: str | None) -> Inventory:
@@ -79,7 +78,7 @@ def rest(connection: sqlite3.Connection, user_id: str | None) -> Iterator[MovedR
         yield MovedEvent(users[row[0]], *row[1:])
 
 
-def come_in(connection: sqlite3.Connection, moved: Moved, touched: Touched) -> bool:
+def come_in(connection: sqlite3.Connection, moved: Moved, touched: Touched, now: float) -> bool:
     """Whether it is new here. Raises ConflictError where an id belongs to another memory."""
     if isinstance(moved, Arrival):
         return _arrive(connection, moved, touched)
@@ -90,10 +89,7 @@ def come_in(connection: sqlite3.Connection, moved: Moved, touched: Touched) -> b
                 "INSERT OR IGNORE INTO tombstone VALUES (?, ?, ?)", (owner, moved.digest, moved.at)
             )
         case MovedSummary():
-            done = connection.execute(
-                "INSERT OR IGNORE INTO summary VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (owner, moved.kind, moved.day, moved.text, json.dumps(list(moved.sources)), moved.model, moved.made_at),
-            )
+            return summaries.come_in(connection, owner, moved, now)
         case MovedEvent():
             done = connection.execute(
                 "INSERT INTO history (memory_id, owner, action, old_content, new_content, at, actor) "
@@ -107,7 +103,7 @@ def come_in(connection: sqlite3.Connection, moved: Moved, touched: Touched) -> b
                     moved.new_content,
                     moved.at,
                     moved.actor,
-                    _SAME_MOMENT,
+                    SAME_MOMENT,
                 ),
             )
     return done.rowcount == 1

@@ -9,9 +9,9 @@ import pytest
 
 from memorybank_service.settings import Settings
 from memorybank_service.tenant import Tenant
-from tests.service.http.learning import job_in, settings_with
+from tests.service.http.learning import settings_with
 from tests.service.http.v1.calls import add, call
-from tests.service.http.v1.test_summaries import sums_up
+from tests.service.http.v1.test_summaries import summed_up, sums_up
 from tests.service.manual_clock import ManualClock
 from tests.service.provider import Provider, says
 
@@ -30,12 +30,11 @@ async def profile_by_tool(client: httpx.AsyncClient, **headers: str) -> dict[str
     return structured
 
 
-async def summed_up(client: httpx.AsyncClient, tenant: Tenant, clock: ManualClock, provider: Provider) -> None:
+async def ada_is_known(client: httpx.AsyncClient, tenant: Tenant, clock: ManualClock, provider: Provider) -> None:
     provider.answer(sums_up)
     await add(client, "I have moved to Vienna.", user_id="ada", id="said", pinned=True)
     clock.advance(days=1)
-    await tenant.scheduler.run_due()
-    await job_in(client, "succeeded", "summarise")
+    await summed_up(client, tenant)
 
 
 async def test_a_tool_and_mem0_s_client_are_told_of_the_portrait(
@@ -44,7 +43,7 @@ async def test_a_tool_and_mem0_s_client_are_told_of_the_portrait(
     await add(client, "Hello.", user_id="bob")
     pending = await call(client, "GET", "/v2/entities/user/bob/profile/")
     assert (pending["status"], pending["profile"]) == ("pending", {})
-    await summed_up(client, tenant, clock, provider)
+    await ada_is_known(client, tenant, clock, provider)
     made = {"portrait": "Ada is cheerful.", "strategy": "Be brief.", "summary": "Ada moved to Vienna."}
     profile = await call(client, "GET", "/v2/entities/user/ada/profile/")
     assert (profile["status"], profile["entity_id"], profile["profile"]) == ("succeeded", "ada", made)
@@ -57,17 +56,22 @@ async def test_a_tool_and_mem0_s_client_are_told_of_the_portrait(
     assert (await client.get("/v2/entities/user/nobody/profile/")).status_code == 404
 
 
-async def test_a_chat_is_led_with_the_portrait_unless_only_one_agent_s_memories_are_meant(
+async def test_a_chat_is_told_the_portrait_and_the_strategy_beside_what_is_recalled(
     client: httpx.AsyncClient, tenant: Tenant, clock: ManualClock, provider: Provider
 ) -> None:
-    await summed_up(client, tenant, clock, provider)
+    await ada_is_known(client, tenant, clock, provider)
     provider.answer(says("Hello, Ada."))
-    body = {"user": "ada", "messages": [{"role": "user", "content": "Where do I live?"}]}
-    for agent, is_told in ((None, True), ("cook", False)):
-        await call(client, "POST", "/v1/chat/completions", body | ({"metadata": {"agent_id": agent}} if agent else {}))
+    question = {"user": "ada", "messages": [{"role": "user", "content": "Where have I moved to?"}]}
+    asked = {"query": "Where have I moved to?", "metadata": {"user_id": "ada"}}
+    for path, body in (("/chat", asked), ("/v1/chat/completions", question)):
+        await call(client, "POST", path, body)
         prompt = json.dumps(provider.chats[-1].messages)
-        assert ("Ada is cheerful." in prompt) is is_told
-        assert ("How this user is best answered: Be brief." in prompt) is is_told
+        assert prompt.index("Ada is cheerful.") < prompt.index("How this user is best answered: Be brief.")
+        assert prompt.index("Be brief.") < prompt.index("I have moved to Vienna.")
+    await call(client, "POST", "/v1/chat/completions", question | {"metadata": {"agent_id": "cook"}})
+    assert "Ada is cheerful." not in provider.chats[-1].prompt, "what was said to others is nothing that this one knows"
+    await call(client, "POST", "/chat", asked | {"metadata": {"user_id": "ben"}})
+    assert "Ada is cheerful." not in provider.chats[-1].prompt
 
 
 @pytest.mark.parametrize("settings", [{"LLM_PROVIDER": "groq", "LLM_API_BASE": ""}], indirect=True)

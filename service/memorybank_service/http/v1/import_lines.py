@@ -4,16 +4,16 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
 from memorybank_service.http.fields import LARGEST_CONTENT, Importance, Name, PlainMetadata, Strict, Text
 from memorybank_service.http.problems import field_errors
-from memorybank_service.http.times import Time
+from memorybank_service.http.times import Day, Time, parse_day
 from memorybank_service.http.v1.bodies import AddRequest
 from memorybank_service.http.v1.export_lines import VERSION
 from memorybank_service.memory.import_rows import ImportRow, RowKind
 from memorybank_service.store import NO_USER
-from memorybank_service.store.records import Action, Kind
+from memorybank_service.store.records import OF_A_DAY, Action, Kind, SummaryKind
 
 LARGEST_LINE = 512 << 10
 """Of a memory's words, its metadata and its vector, each escaped as far as it can be."""
@@ -78,13 +78,25 @@ class _Tombstone(Strict):
 
 
 class _Summary(Strict):
-    user_id: _User = None
-    kind: Annotated[str, Field(min_length=1, max_length=64)]
-    day: Annotated[str, Field(max_length=64)]
+    user_id: Annotated[str, Field(min_length=1, max_length=256)]
+    kind: SummaryKind
+    day: Day | Literal[""]
     text: _Told
-    source_ids: Annotated[list[Name], Field(max_length=100_000)]
+    source_ids: Annotated[list[Name], Field(min_length=1, max_length=100_000)]
     model: Annotated[str, Field(max_length=256)]
     made_at: Time
+
+    @field_validator("day")
+    @classmethod
+    def _fits_the_kind(cls, day: str, info: ValidationInfo) -> str:
+        if "kind" in info.data and (info.data["kind"] in OF_A_DAY) != bool(day):
+            raise ValueError("must be a day for `day` and `insight`, and empty for what is of all days")
+        return day
+
+    @field_validator("source_ids")
+    @classmethod
+    def _are_days_of_a_whole(cls, sources: list[str], info: ValidationInfo) -> list[str]:
+        return sources if info.data.get("kind") in OF_A_DAY else [parse_day(source) for source in sources]
 
 
 _PLAIN: TypeAdapter[AddRequest] = TypeAdapter(AddRequest)

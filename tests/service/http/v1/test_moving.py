@@ -15,7 +15,7 @@ from memorybank_service.http.access import KeyRing
 from memorybank_service.http.app import create_app
 from memorybank_service.metrics import Metrics
 from memorybank_service.settings import Settings
-from memorybank_service.store import Along, NewMemory
+from memorybank_service.store import NOTHING_ALONG, Along, KeptSummary, NewMemory
 from memorybank_service.tenant import Tenant
 from tests.service.http.v1.calls import add, call, ended, listed
 from tests.service.manual_clock import ManualClock
@@ -163,6 +163,45 @@ async def test_vectors_of_our_own_space_are_taken_as_they_are_and_others_made_an
         assert [line["vector"] for line in of_type(await export(other), "memory")] == [
             line["vector"] for line in of_type(rest, "memory")
         ]
+
+
+async def test_what_a_model_made_comes_along_and_is_not_asked_for_again(
+    client: httpx.AsyncClient, tenant: Tenant, clock: ManualClock, elsewhere: Elsewhere
+) -> None:
+    """Of the days only that is due on which something was said that the model had not read."""
+    await add(client, "I have moved to Vienna.", id="m1", user_id="ada")
+    await add(client, "I have a cat.", id="m2", user_id="ada", created_at="2027-01-10T12:00:00Z")
+    clock.advance(hours=1)
+    people, made = tenant.bank.footing.store.people, []
+    for day, source in (("2027-01-15", "m1"), ("2027-01-10", "m2")):
+        made.append(KeptSummary("day", day, f"Of {source}.", (source,), "test/scripted", clock()))
+    made.append(KeptSummary("overall", "", "All.", ("2027-01-10", "2027-01-15"), "test/scripted", clock()))
+    people.write("ada", made, clock(), NOTHING_ALONG).result()
+    await add(client, "And a dog.", id="m3", user_id="ada", created_at="2027-01-10T13:00:00Z")
+    lines = await export(client)
+    assert [line["kind"] for line in of_type(lines, "summary")] == ["day", "day", "overall"]
+    async with elsewhere() as (other, there):
+        await take_in(other, *lines)
+        assert of_type(await export(other), "summary") == of_type(lines, "summary")
+        due = there.bank.footing.store.people.due("2027-01-17", 0.0, 10)
+        assert [entry.day for entry in due] == ["2027-01-10"]
+
+
+async def test_a_summary_that_can_be_none_is_refused(client: httpx.AsyncClient) -> None:
+    made = {"type": "summary", "user_id": "ada", "text": "x", "model": "m", "made_at": "2027-01-15T08:00:00Z"}
+    job = await take_in(
+        client,
+        made | {"kind": "day", "day": "2027-01-15", "source_ids": ["m1"]},
+        made | {"kind": "overall", "day": "", "source_ids": ["2027-01-15"]},
+        made | {"kind": "day", "day": "", "source_ids": ["m1"]},
+        made | {"kind": "overall", "day": "2027-01-15", "source_ids": ["2027-01-15"]},
+        made | {"kind": "portrait", "day": "", "source_ids": ["m1"]},
+        made | {"kind": "insight", "day": "2027-01-15", "source_ids": []},
+        made | {"kind": "insight", "day": "2027-02-30", "source_ids": ["m1"]},
+        made | {"kind": "poem", "day": "2027-01-15", "source_ids": ["m1"]},
+    )
+    assert [error["line"] for error in job["result"]["errors"]] == [3, 4, 5, 6, 7, 8]
+    assert len(of_type(await export(client), "summary")) == 2
 
 
 async def test_taking_in_twice_changes_nothing(client: httpx.AsyncClient, tenant: Tenant, clock: ManualClock) -> None:

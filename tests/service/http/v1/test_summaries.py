@@ -12,7 +12,7 @@ from memorybank_service.tenant import Tenant
 from tests.service.http.learning import draws, job_in, settings_with
 from tests.service.http.v1.calls import add, call, ended
 from tests.service.manual_clock import ManualClock
-from tests.service.provider import Provider, ProviderRequest, Reply, says, says_json
+from tests.service.provider import Provider, ProviderRequest, Reply, refuses, says_json
 from tests.service.waiting import until_so
 
 
@@ -84,26 +84,6 @@ async def test_a_profile_can_be_asked_for_now(client: httpx.AsyncClient, tenant:
     await call(client, "POST", "/v1/users/nobody/profile", status=404)
 
 
-async def test_chats_are_told_what_the_user_is_like_and_how_to_answer(
-    client: httpx.AsyncClient, tenant: Tenant, provider: Provider
-) -> None:
-    provider.answer(sums_up)
-    await add(client, "I have moved to Vienna.", user_id="ada")
-    await tenant.bank.people.refresh("ada")
-    await summed_up(client, tenant)
-    provider.answer(says("Hello!"))
-    question = {"model": "m1", "user": "ada", "messages": [{"role": "user", "content": "Where do I live?"}]}
-    await call(client, "POST", "/chat", {"query": "Where do I live?", "metadata": {"user_id": "ada"}})
-    await call(client, "POST", "/v1/chat/completions", question)
-    await client.post("/v1/chat/completions", json=question, headers={"x-memorybank-agent": "x"})
-    *_, chat, completion, of_agent = (request.prompt for request in provider.chats)
-    for prompt in (chat, completion):
-        assert "Ada is cheerful." in prompt
-        assert "Be brief." in prompt
-        assert "I have moved to Vienna." in prompt
-    assert "Ada is cheerful." not in of_agent, "what was said to others is nothing that this agent knows"
-
-
 async def test_days_are_listed_page_by_page_and_from_day_to_day(
     client: httpx.AsyncClient, tenant: Tenant, provider: Provider
 ) -> None:
@@ -154,8 +134,25 @@ async def test_without_a_model_there_is_a_timeline_and_a_sentence_about_what_is_
             "facts": [],
         }
     ]
-    assert timeline["degraded"] == ["No language model is configured: no summaries and no portrait are made."]
+    assert timeline["degraded"] == [
+        "No language model is configured: no summaries and no portrait are made. LLM_PROVIDER is groq but GROQ_API_KEY "
+        "is not set, nor is LLM_API_BASE; in a cluster it is `spec.llm` of the MemoryBankTenant that "
+        "says which one is asked."
+    ]
     refused = await call(client, "POST", "/v1/users/ada/profile", status=503)
     assert "GROQ_API_KEY is not set" in refused["detail"]
     for name in ("profile", "summaries", "timeline"):
         assert (await client.get(f"/v1/users/nobody/{name}")).status_code == 404
+
+
+async def test_jobs_that_were_given_up_are_told_of_where_their_outcome_is_missing(
+    client: httpx.AsyncClient, tenant: Tenant, provider: Provider
+) -> None:
+    provider.answer(refuses(400))
+    await add(client, "I have moved to Vienna.", user_id="ada")
+    await tenant.bank.people.refresh("ada")
+    await job_in(client, "dead", "summarise")
+    await summed_up(client, tenant)
+    for name in ("profile", "summaries", "timeline"):
+        degraded = (await call(client, "GET", f"/v1/users/ada/{name}"))["degraded"]
+        assert any(sentence.startswith("Jobs about this user that were given up: ") for sentence in degraded)
