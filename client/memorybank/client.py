@@ -115,6 +115,7 @@ class MemoryBankClient(BaseClient):
     forgetting_preview = listed(forgetting.forgetting_preview)
     users = listed(people.users)
     profile = answered(people.profile)
+    refresh_profile = answered(people.refresh_profile)
     summaries = answered(people.summaries)
     timeline = answered(people.timeline)
     backup = answered(upkeep.backup)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
+from memorybank.memory import Memory
 from memorybank.record import Record, Results
 
 JobState = Literal["queued", "running", "succeeded", "dead", "cancelled"]
@@ -53,6 +54,13 @@ class Profile(Record):
     """How to answer this user."""
     summary: Made | None
     """Of all days."""
+    memories: int
+    """That were said, in whichever state."""
+    facts: int
+    """That were drawn from them."""
+    first_seen: datetime
+    """When the first of it was said."""
+    last_seen: datetime
     degraded: tuple[str, ...] = ()
     """What keeps it from being made or renewed, each a sentence."""
 
@@ -66,6 +74,10 @@ class Day(Record):
     summary: Made | None = None
     insight: Made | None = None
     """What the day shows of the user."""
+    opening: str | None = None
+    """In a timeline, of a day that is not summed up: how it began."""
+    facts: tuple[Memory, ...] = ()
+    """In a timeline: what was learnt on it, the most important first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +86,8 @@ class Timeline(Record, Results[Day]):
 
     user_id: str
     results: tuple[Day, ...]
+    next_cursor: str | None
+    """What to ask for the days before these with; None: there are none."""
     degraded: tuple[str, ...] = ()
     """What keeps the days from being summed up, each a sentence."""
 

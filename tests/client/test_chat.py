@@ -11,6 +11,7 @@ from memorybank import MemoryBankClient, MemoryBankError, RateLimitedError, Unav
 from tests.client.conftest import Connect, Service
 from tests.client.shell import memorybank
 from tests.client.unreliable import Time, Turn, answer, hang_up, problem, unreliable
+from tests.service.http.v1.test_summaries import sums_up
 from tests.service.provider import Provider, refuses, running_provider, says
 from tests.service.running import KEY, running
 
@@ -79,6 +80,18 @@ def test_a_model_that_fails_is_unavailable_and_asked_once(
     assert failed.value.attempts == 1
     assert len(provider.chats) == before + 1
     assert [memory.content for memory in bank.list(user_id=user)] == ["Are you there?"]
+
+
+def test_a_profile_is_made_when_it_is_asked_for(bank: MemoryBankClient, provider: Provider, user: str) -> None:
+    provider.answer(sums_up)
+    bank.add("I have moved to Vienna.", user_id=user)
+
+    bank.wait_for_job(bank.refresh_profile(user).id)
+
+    profile = bank.profile(user)
+    assert profile.portrait is not None
+    assert profile.strategy is not None
+    assert (profile.portrait.text, profile.strategy.text) == ("Ada is cheerful.", "Be brief.")
 
 
 @pytest.mark.parametrize("fault", [hang_up, answer(502), answer(504), problem(503, "model-unavailable")])

@@ -25,8 +25,20 @@ def test_a_users_days_are_told_and_what_keeps_them_from_being_summed_up(bank: Me
 
     assert [(day.day, day.memories) for day in timeline] == [(date(2027, 1, 17), 1), (date(2027, 1, 15), 2)]
     assert (len(summaries), summaries.overall, profile.portrait, profile.strategy) == (0, None, None, None)
+    assert (profile.memories, profile.facts, profile.first_seen) == (3, 0, MORNING)
     assert timeline.degraded == summaries.degraded == profile.degraded
     assert "language model" in profile.degraded[0]
+
+
+def test_days_are_told_from_one_to_another_and_a_few_at_a_time(bank: MemoryBankClient, user: str) -> None:
+    for day in (15, 16, 17):
+        bank.add(f"Said on the {day}th.", user_id=user, created_at=MORNING.replace(day=day))
+
+    [latest] = page = bank.timeline(user, limit=1, first=date(2027, 1, 16))
+    assert (latest.day.day, latest.opening, latest.facts) == (17, "Said on the 17th.", ())
+    following = bank.timeline(user, cursor=page.next_cursor, first=date(2027, 1, 16))
+    assert ([day.day.day for day in following], following.next_cursor) == ([16], None)
+    assert [day.day.day for day in bank.timeline(user, last=date(2027, 1, 15))] == [15]
 
 
 def test_nobody_is_not_found(bank: MemoryBankClient) -> None:

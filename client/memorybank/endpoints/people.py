@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from memorybank.call import Call, segment
 from memorybank.decode import as_, page_of
-from memorybank.records import Profile, Summaries, Timeline, User
+from memorybank.records import Job, Profile, Summaries, Timeline, User
 from memorybank.shapes import Pages
+
+_DAYS = 1000
 
 
 def users(*, page_size: int = 100) -> Pages[User]:
@@ -22,11 +26,37 @@ def profile(user_id: str) -> Call[Profile]:
     return Call("GET", f"/v1/users/{segment(user_id)}/profile", as_(Profile))
 
 
-def summaries(user_id: str) -> Call[Summaries]:
-    """The days that were summed up, the latest first, and the summary of all of them (`overall`)."""
-    return Call("GET", f"/v1/users/{segment(user_id)}/summaries", as_(Summaries))
+def refresh_profile(user_id: str) -> Call[Job]:
+    """Sums up what was said until now, today's words too, and draws the portrait anew: the job that ends it."""
+    return Call("POST", f"/v1/users/{segment(user_id)}/profile", as_(Job), writes=True)
 
 
-def timeline(user_id: str) -> Call[Timeline]:
-    """Every day on which something was said, the latest first, with how much and what it came to."""
-    return Call("GET", f"/v1/users/{segment(user_id)}/timeline", as_(Timeline))
+def summaries(user_id: str, *, limit: int = _DAYS, cursor: str | None = None) -> Call[Summaries]:
+    """The days that were summed up, the latest first, and the summary of all of them (`overall`).
+
+    `cursor`: the `next_cursor` of the answer before, where there were more days than `limit`.
+    """
+    return Call(
+        "GET", f"/v1/users/{segment(user_id)}/summaries", as_(Summaries), query={"limit": limit, "cursor": cursor}
+    )
+
+
+def timeline(
+    user_id: str,
+    *,
+    first: date | None = None,
+    last: date | None = None,
+    limit: int = _DAYS,
+    cursor: str | None = None,
+) -> Call[Timeline]:
+    """Every day on which something was said, the latest first, with what it came to and what was learnt on it.
+
+    `first` and `last`: from and to which day, in UTC; `cursor`: as of `summaries`.
+    """
+    query = {
+        "from": None if first is None else first.isoformat(),
+        "to": None if last is None else last.isoformat(),
+        "limit": limit,
+        "cursor": cursor,
+    }
+    return Call("GET", f"/v1/users/{segment(user_id)}/timeline", as_(Timeline), query=query)

@@ -27,6 +27,7 @@ from memorybank_service.store import (
     Basis,
     Job,
     JobEnd,
+    JobState,
     KeptSummary,
     Memory,
     NewJob,
@@ -40,6 +41,7 @@ PORTRAY = "portray"
 DUE_AT_ONCE = 5
 """Handed over when none of the last ones waits any more: facts do not wait behind a year of summaries."""
 _WAITED_FOR: Sequence[str] = (SUMMARISE, PORTRAY, IMPORT)
+_UNENDED: Sequence[JobState] = ("queued", "running")
 _REFRESHED_AT_ONCE = 50
 _PATIENCE_SECONDS = SECONDS_PER_DAY
 """How long a user waits for the rest of their days before a portrait is made of those that there are."""
@@ -100,7 +102,7 @@ class SummingUp:
         people, now = self._on.store.people, self._on.now()
         counts = await self._on.read(self._on.store.count_jobs)
         due: Sequence[Due] = ()
-        if not any(counts.get(waiting, 0) for waiting in product(_WAITED_FOR, ("queued", "running"))):
+        if not any(counts.get(waiting, 0) for waiting in product(_WAITED_FOR, _UNENDED)):
             due = await self._on.read(people.due, day_of(now), now - _PATIENCE_SECONDS, DUE_AT_ONCE)
         if due:
             await asyncio.wrap_future(people.hand_over(due, [_job(entry) for entry in due], now))

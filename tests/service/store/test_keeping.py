@@ -262,6 +262,26 @@ def test_a_store_of_the_first_schema_is_taken_over_with_everything_in_it(
     kept.close()
 
 
+def test_a_store_that_was_taken_over_has_the_tables_of_a_new_one(
+    open_store: Open, tmp_path: Path, embedder: LocalEmbedder
+) -> None:
+    columns = "SELECT m.type, m.name, c.name, c.type, c.[notnull], c.dflt_value, c.pk FROM sqlite_master m, "
+    columns += "pragma_table_xinfo(m.name) c ORDER BY 1, 2, 3"
+    tables: list[object] = []
+    for taken_over in (False, True):
+        if taken_over:
+            (tmp_path / "memory.db").unlink()
+            with sqlite3.connect(tmp_path / "memory.db") as old:
+                old.executescript(SCHEMA_1.format(embedding=embedder.name))
+            old.close()
+        store = open_store()
+        connection = store._readers.get()
+        names = connection.execute("SELECT type, name, tbl_name FROM sqlite_master ORDER BY 1, 2").fetchall()
+        tables.append((names, connection.execute(columns).fetchall()))
+        store.close()
+    assert tables[0] == tables[1]
+
+
 def test_a_store_of_a_newer_schema_is_left_alone(open_store: Open, tmp_path: Path) -> None:
     open_store().close()
     with sqlite3.connect(tmp_path / "memory.db") as newer:
