@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from memorybank_service.llm import Message
 from memorybank_service.llm.errors import ProviderUnavailableError
 from memorybank_service.memory.bank import MemoryBank
+from memorybank_service.memory.importing import KIND as IMPORT
 from memorybank_service.memory.keeping import Draft
 from memorybank_service.memory.people import NO_MODEL, NOT_YET, NOTHING_TOLD
 from memorybank_service.memory.summing_up import DUE_AT_ONCE, PORTRAY
-from memorybank_service.store import Amendment, Job
+from memorybank_service.store import NOTHING_ALONG, Amendment, Job, NewJob
 from memorybank_service.store.days import FIRST, LAST
 from memorybank_service.store.people import SUMMARISE
 from tests.service.manual_clock import ManualClock
@@ -141,6 +142,35 @@ async def test_nothing_that_was_made_of_deleted_words_stays(bank_asking: BankAsk
     assert "cat" in str(whole(bank, "overall"))
     assert "1234" not in str(whole(bank, "overall"))
     assert list(kept(bank)) == ["2027-01-12"]
+
+
+async def test_what_comes_in_with_its_summaries_is_not_read_again(bank_asking: BankAsking) -> None:
+    model = ScriptedModel(told)
+    bank = await bank_asking(model)
+    store = bank.footing.store
+    await say(bank, "I have a cat.", days_ago=2, id="m1")
+    await summed_up(bank)
+    made, before, asked = store.transfer.rest("ada"), kept(bank), len(model.prompts)
+    portrait = whole(bank, "portrait")
+    store.erasures.erase("ada", bank.now(), {}).result()
+    assert kept(bank) == {}
+    await say(bank, "I have a cat.", days_ago=2, id="m1")
+    store.transfer.come_in(made, store.erasures.count, bank.now(), lambda _: NOTHING_ALONG).result()
+    await summed_up(bank)
+    assert (kept(bank), whole(bank, "portrait"), len(model.prompts)) == (before, portrait, asked)
+    await say(bank, "I have a dog.", days_ago=2)
+    await summed_up(bank)
+    assert "dog" in str(whole(bank, "portrait"))
+
+
+async def test_no_day_is_summed_up_while_an_import_may_bring_its_summary(bank_asking: BankAsking) -> None:
+    bank = await bank_asking(ScriptedModel(told))
+    await say(bank, "I have a cat.", days_ago=2)
+    bank.footing.store.enqueue(NewJob(IMPORT, due=bank.now() + DAY), bank.now()).result()
+    assert await bank.summing_up.enqueue_due() == "0 days and 0 portraits to be made"
+    [waiting] = await bank.jobs.listed(kind=IMPORT)
+    await bank.jobs.cancel(waiting.id)
+    assert await bank.summing_up.enqueue_due() == "1 days and 0 portraits to be made"
 
 
 async def test_what_is_deleted_while_the_model_is_asked_is_not_summed_up(bank_asking: BankAsking) -> None:
