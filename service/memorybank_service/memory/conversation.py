@@ -17,6 +17,8 @@ from memorybank_service.memory.context import strip_recalled
 Language = Literal["en", "zh"]
 """Of the instructions. English ones ask for an answer in the conversation's own language."""
 
+ASSISTANT = "assistant"
+"""Who speaks, where an agent does and was given no name."""
 PORTION_TOKENS = 6_000
 """Of what was said, in one prompt."""
 UTTERANCE_TOKENS = 1_500
@@ -47,7 +49,7 @@ class Utterance:
     said_at: float
     """Seconds since 1970, UTC."""
     speaker: str | None = None
-    """None: nobody knows; `assistant` and names as they were stored."""
+    """None: nobody knows; `ASSISTANT` and names as they were stored."""
 
 
 def new_words(utterances: Iterable[Utterance]) -> list[Utterance]:

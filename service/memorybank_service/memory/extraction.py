@@ -1,8 +1,9 @@
 """Facts out of a conversation, as operations on the facts that are known: add one, or put one in another's place.
 
 A model proposes; what becomes of it is decided here. A fact is kept only if it is made of new words that exist, says
-nothing that is known, was said by somebody, and was not deleted before by the person it is about. Nothing is ever
-deleted by a model: what no longer holds is superseded, and stays in the history.
+nothing that is known, was said by somebody, and was not deleted before by the person it is about. What an assistant
+only repeats of what it was reminded of is nothing new, in whatever words. Nothing is ever deleted by a model: what no
+longer holds is superseded, and stays in the history.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -12,6 +13,7 @@ from typing import Any
 from memorybank_service.llm import LanguageModel, Message, Schema
 from memorybank_service.memory import answers
 from memorybank_service.memory.conversation import (
+    ASSISTANT,
     DATA_RULES,
     Utterance,
     aliases,
@@ -38,6 +40,7 @@ ANSWER_TOKENS = 4_000
 SECONDS = 120.0
 CATEGORIES = ("person", "preference", "relationship", "plan", "event", "work", "health", "other")
 _STEM = 4
+_NAMES = 1
 _HEARD = 6
 """Of what was said before, so many at most."""
 
@@ -97,8 +100,8 @@ async def extract(
     """The facts in what was newly said.
 
     `before`: what had been said then, of which no facts are made any more. `existing`: the related facts of the same
-    user, the most related first. `recalled`: the texts that had been recalled into the conversation; what was stored
-    with them in it may contain their `<memories>` blocks too, which are left out. `tombstones`: digests of the user's
+    user, the most related first. `recalled`: what the assistant may have been reminded of; what was stored with it in
+    it may contain its `<memories>` block too, which is left out. `tombstones`: digests of the user's
     deleted facts. `user`: how to call the person. Raises ProviderError.
     """
     utterances, heard = new_words(conversation), new_words(before)
@@ -116,7 +119,7 @@ async def extract(
         )
         tokens += completion.tokens
         proposed = answers.read_list(answers.read_object(completion.text), "operations", MOST_FACTS)
-        held = accept(proposed, portion, shown, known, heard)
+        held = accept(proposed, portion, shown, known, heard, recalled)
         heard = portion[-_HEARD:]
         known |= {digest_of(fact.text) for fact in held}
         dropped += len(proposed) - len(held)
@@ -156,6 +159,7 @@ def accept(
     existing: Sequence[KnownFact],
     known: Set[bytes],
     before: Sequence[Utterance] = (),
+    recalled: Sequence[str] = (),
 ) -> list[NewFact]:
     """What of a model's proposals holds. `existing`: as shown; `known`: digests of what is, or must not come back."""
     sources = aliases("m", [utterance.id for utterance in utterances])
@@ -172,6 +176,8 @@ def accept(
         digest = digest_of(text)
         spoken_places = [places[one] for one in source_ids]
         if digest in taken or old in replaced or not is_grounded(text, spoken_places, utterances, before):
+            continue
+        if {utterances[place].speaker for place in spoken_places} == {ASSISTANT} and repeats(text, recalled):
             continue
         taken.add(digest)
         if old is not None:
@@ -204,6 +210,12 @@ def is_grounded(
     heard = _stems(everything[place].text for place in shown)
     names = _stems(utterance.speaker or "" for utterance in everything)
     return not heard.isdisjoint(_stems([text]) - names)
+
+
+def repeats(text: str, recalled: Iterable[str]) -> bool:
+    """Whether one of these says it too: all its words but one, which is how a fact calls the person ("my": "Ada's")."""
+    said = _stems([text])
+    return any(len(said - _stems([one])) <= _NAMES for one in recalled)
 
 
 def _stems(texts: Iterable[str]) -> set[str]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from memorybank_service.embedding.texts import embedded_text
 from memorybank_service.llm import LanguageModel
 from memorybank_service.memory.asking import ATTEMPTS, Patience
-from memorybank_service.memory.conversation import Utterance, new_words, portions
-from memorybank_service.memory.extraction import KNOWN_FACTS, Extraction, KnownFact, extract
+from memorybank_service.memory.conversation import ASSISTANT, Utterance, new_words, portions
+from memorybank_service.memory.extraction import KNOWN_FACTS, RECALLED_TEXTS, Extraction, KnownFact, extract
 from memorybank_service.memory.footing import Footing
 from memorybank_service.memory.jobs import Jobs, Under
 from memorybank_service.memory.keeping import EXTRACT
@@ -69,7 +69,8 @@ class Learning:
         if batch.said:
             known = await self._related(batch.said)
             talk, before = _utterances(batch.said), _utterances(batch.before)
-            extraction = await extract(self._model, talk, known, batch.deleted, before=before)
+            recalled = await self._recalled(batch.said)
+            extraction = await extract(self._model, talk, known, batch.deleted, before=before, recalled=recalled)
             facts = await self._facts(job.id, extraction, batch.said)
             result = {"model": extraction.model, "dropped": extraction.dropped}
         ids = [fact.id for fact in facts]
@@ -139,6 +140,18 @@ class Learning:
             for memory in (near[place].memory for near in found if place < len(near)):
                 facts.setdefault(memory.id, KnownFact(memory.id, memory.content))
         return list(facts.values())[: 2 * KNOWN_FACTS]
+
+    async def _recalled(self, said: Sequence[Memory]) -> list[str]:
+        """What the assistant may have been reminded of before it spoke: it is found by what it said."""
+        own = {one.id for one in said}
+        texts: dict[str, None] = {}
+        for one in said:
+            if one.speaker == ASSISTANT:
+                search = Search(one.content, Scope(one.user_id), _RELATED + len(own), states=_KNOWN)
+                found = (await self._recall.search(search)).recollections
+                earlier = [near.memory for near in found if near.memory.stored_at <= one.stored_at]
+                texts |= dict.fromkeys(memory.content for memory in earlier if memory.id not in own)
+        return list(texts)[:RECALLED_TEXTS]
 
     async def _facts(self, job_id: str, extraction: Extraction, said: Sequence[Memory]) -> list[NewMemory]:
         """With ids that follow from the job, so that no fact of it can ever be there twice."""

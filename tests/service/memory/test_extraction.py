@@ -120,6 +120,23 @@ async def test_what_was_recalled_is_neither_shown_as_new_nor_taken_in_again() ->
     assert model.prompts[0].count("Ada keeps two cats.") == 1
 
 
+@pytest.mark.parametrize(
+    ("speaker", "text", "is_new"),
+    [
+        ("assistant", "Your locker code is 7731.", False),
+        ("assistant", "Your locker is on the third floor.", True),
+        ("Ada", "Right, my locker code is 7731.", True),
+    ],
+)
+async def test_what_an_assistant_repeats_of_what_it_was_reminded_of_is_nothing_new(
+    speaker: str, text: str, is_new: bool
+) -> None:
+    talk = [Utterance("id-1", text, NOW, speaker)]
+    model = proposing(operation(text.replace("Your", "Ada's").replace("Right, my", "Ada's"), "m1"))
+    extraction = await extract(model, talk, recalled=["My locker code is 7731."])
+    assert (extraction.facts != ()) is is_new
+
+
 async def test_a_conversation_without_new_words_asks_nobody() -> None:
     model = proposing()
     extraction = await extract(model, [Utterance("id-1", "<memories>\nold\n</memories>", NOW)])

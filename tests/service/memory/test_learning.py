@@ -254,6 +254,18 @@ async def test_what_had_been_recalled_into_a_message_is_not_learnt(bank_asking: 
     assert [job.result and job.result["fact_ids"] for job in ended] == [[], []]
 
 
+async def test_what_the_assistant_was_reminded_of_and_says_is_not_learnt_as_new(bank_asking: BankAsking) -> None:
+    model = ScriptedModel(draws("Ada's locker code is 7731."))
+    bank = await bank_asking(model)
+    await say(bank, "My locker code is 7731.", "The pool opens at six.", infer=False)
+    await say(bank, "Your locker code is 7731.", speaker="assistant")
+    await settled(bank)
+    [prompt] = model.prompts
+    assert "may have repeated" in prompt
+    assert "My locker code" in prompt
+    assert await facts(bank) == []
+
+
 def _once(error: ProviderError) -> ScriptedModel:
     return ScriptedModel(error, draws("Ada likes tea."))
 
