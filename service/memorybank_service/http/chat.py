@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from memorybank_service.http.asked import Bank, tenant_of
 from memorybank_service.http.auth import require
 from memorybank_service.http.completions.remembering import CONTEXT_TOKENS, INTRODUCTION
-from memorybank_service.http.fields import Metadata, Text
+from memorybank_service.http.fields import Metadata, Text, shown_as
 from memorybank_service.http.legacy import RetrievedMemory, retrieved, user_metadata
 from memorybank_service.http.openapi import problems
 from memorybank_service.llm import Message
@@ -51,6 +51,22 @@ class ChatRequest(BaseModel):
 
 
 class ChatAnswer(BaseModel):
+    model_config = shown_as(
+        response="Lapsang souchong goes well with it: your favourite.",
+        model_used="claude/claude-sonnet-4-5",
+        memories_used=[
+            {
+                "memory_id": "0b9e1f0c-6a35-4c52-9d0b-6a0c6a1f6c0e",
+                "content": "Ada's favourite tea is lapsang souchong.",
+                "timestamp": "2027-01-15T08:00:00.000Z",
+                "score": 1.42,
+                "metadata": {"user_id": "ada"},
+                "importance": 0.5,
+                "access_count": 2,
+            }
+        ],
+    )
+
     response: str
     model_used: str = Field(description="As `provider/model`.")
     memories_used: list[RetrievedMemory] = Field(description="What the model was told of, the best first.")

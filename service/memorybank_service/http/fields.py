@@ -1,9 +1,9 @@
 """Types of request fields with their bounds: everything that a client sends has an end."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 
 LARGEST_CONTENT = 32 << 10
 LARGEST_METADATA = 16 << 10
@@ -81,6 +81,11 @@ def _filter_values(metadata: dict[str, Any]) -> dict[str, Any]:
 
 def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def shown_as(**example: object) -> ConfigDict:
+    """The configuration of an answer's model, with what one looks like."""
+    return ConfigDict(json_schema_extra={"examples": [cast(JsonValue, example)]})
 
 
 class Strict(BaseModel):

@@ -31,16 +31,17 @@ from memorybank_service.store.filters import (
 
 DEEPEST = 8
 MOST_CONDITIONS = 64
+MOST_MEMBERS = 16
 MOST_VALUES = 64
 LONGEST_NAME = 256
 LONGEST_TEXT = 2048
 LONGEST_JSON = 16 << 10
-_SCHEMA = "#/components/schemas/Filter"
+FILTER = "#/components/schemas/Filter"
 _LARGEST_NUMBER = int(sys.float_info.max)
 _OPERATORS = frozenset(get_args(Operator))
 _LISTS = frozenset({"in", "nin"})
 _TEXTS = frozenset({"contains", "icontains"})
-_ORDERS = frozenset({"gt", "gte", "lt", "lte"})
+ORDERS = frozenset({"gt", "gte", "lt", "lte"})
 _ANY = "*"
 SHOWN_SECONDS = 0.001
 """To which answers show a time."""
@@ -67,10 +68,10 @@ def _parse_json(text: object) -> Filter | None:
 JsonFilter = Annotated[
     Any,
     PlainValidator(_parse_json),
-    WithJsonSchema({"contentMediaType": "application/json", "contentSchema": {"$ref": _SCHEMA}}),
+    WithJsonSchema({"contentMediaType": "application/json", "contentSchema": {"$ref": FILTER}}),
 ]
 """In a query."""
-Filters = Annotated[Any, PlainValidator(parse_filter), WithJsonSchema({"$ref": _SCHEMA})]
+Filters = Annotated[Any, PlainValidator(parse_filter), WithJsonSchema({"$ref": FILTER})]
 
 
 class _Parser:
@@ -85,22 +86,22 @@ class _Parser:
             raise ValueError(f"{place} is nested more than {DEEPEST} deep")
         if not isinstance(given, Mapping):
             raise ValueError(f"{place} must be an object")
-        if not given:
-            raise ValueError(f"{place} must not be empty")
+        if len(given) > MOST_MEMBERS:
+            raise ValueError(f"{place} must have at most {MOST_MEMBERS} members, not {len(given)}")
         return _all([self._entry(name, value, f"{place}.{name}", depth) for name, value in given.items()])
 
     def _entry(self, name: str, value: object, place: str, depth: int) -> Filter:
         if name == "metadata":
-            if not isinstance(value, Mapping) or not value:
-                raise ValueError(f"{place} must be an object with the keys to compare")
+            if not isinstance(value, Mapping) or len(value) > MOST_MEMBERS:
+                raise ValueError(f"{place} must be an object with at most {MOST_MEMBERS} keys to compare")
             return _all([self._field(key, asked, f"{place}.{key}", METADATA_PREFIX) for key, asked in value.items()])
         if name not in ("AND", "OR", "NOT"):
             return self._field(name, value, place)
         self._spend(place)
         if name == "NOT" and isinstance(value, Mapping):
             return Not(self._object(value, place, depth + 1))
-        if not isinstance(value, list) or not value:
-            raise ValueError(f"{place} must be a list of at least one filter")
+        if not isinstance(value, list) or not 0 < len(value) <= MOST_MEMBERS:
+            raise ValueError(f"{place} must be a list of 1 to {MOST_MEMBERS} filters")
         parts = [self._object(part, f"{place}.{number}", depth + 1) for number, part in enumerate(value)]
         return And(parts) if name == "AND" else Or(parts) if name == "OR" else Not(Or(parts))
 
@@ -160,10 +161,10 @@ def _check_value(value: object, op: Operator, name: str, place: str) -> None:
         raise ValueError(f"{place} must be a text, a number, true, false, null or a list of such")
     if op in _TEXTS and name in OWN_FIELDS - TEXT_FIELDS:
         raise ValueError(f"{place} cannot be asked: the field is no text")
-    if op in _ORDERS and name == "pinned":
+    if op in ORDERS and name == "pinned":
         raise ValueError(f"{place} cannot be asked: of true and false none is less")
     expected = _expected(name, op)
-    is_absent = value is None and name in TEXT_FIELDS and op not in _ORDERS | _TEXTS
+    is_absent = value is None and name in TEXT_FIELDS and op not in ORDERS | _TEXTS
     if expected is not None and not is_absent and not _KINDS[expected](value):
         raise ValueError(f"{place} must be {expected}")
 
@@ -190,7 +191,7 @@ def _expected(name: str, op: Operator) -> str | None:
         return "a number"
     if name in TEXT_FIELDS or op == "icontains":
         return "a text"
-    return "a number or a text" if op in _ORDERS else None
+    return "a number or a text" if op in ORDERS else None
 
 
 def _check_unicode(text: str, place: str) -> None:
@@ -230,63 +231,3 @@ def _span(value: Scalar, place: str) -> tuple[float, float]:
             raise ValueError(f"{place} {error}") from None
         return moment, moment + SHOWN_SECONDS
     raise ValueError(f"{place} must be an RFC 3339 time (2027-01-15T08:00:00Z) or a date (2027-01-15)")
-
-
-def filter_schema() -> dict[str, Any]:
-    """As a JSON Schema, of the name `Filter`."""
-    this = {"$ref": _SCHEMA}
-    text = {"type": "string", "maxLength": LONGEST_TEXT}
-    names = {"minLength": 1, "maxLength": LONGEST_NAME}
-    moment = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
-    number = {"type": "number"}
-    scalar = {"anyOf": [text, number, {"type": "boolean"}, {"type": "null"}]}
-
-    def condition(value: Mapping[str, Any], ordered: Mapping[str, Any] | None, part: Mapping[str, Any] | None) -> Any:
-        listed = {"type": "array", "items": value, "maxItems": MOST_VALUES}
-        operators: dict[str, Any] = {
-            "eq": value,
-            "ne": value,
-            "in": listed,
-            "nin": listed,
-            "exists": {"type": "boolean"},
-        }
-        if ordered is not None:
-            operators |= dict.fromkeys(("gt", "gte", "lt", "lte"), ordered)
-        if part is not None:
-            operators |= {"contains": part, "icontains": text}
-        asked = {"type": "object", "properties": operators, "additionalProperties": False, "minProperties": 1}
-        return {"anyOf": [value, asked]}
-
-    any_key = condition(scalar, {"anyOf": [text, number]}, scalar)
-    any_key["anyOf"] += [{"type": "array", "items": scalar, "maxItems": MOST_VALUES}]
-    of_text = condition({"anyOf": [text, {"type": "null"}]}, text, text)
-    of_time = condition({"anyOf": [*moment["anyOf"], {"type": "null"}]}, moment, None)
-    several = {"type": "array", "items": this, "minItems": 1, "maxItems": 16}
-    return {
-        "type": "object",
-        "description": f"Narrows what is found. All of its members hold; at most {MOST_CONDITIONS} conditions, nested "
-        f"at most {DEEPEST} deep. A name is one of a memory's fields or a key of its metadata; a date, the whole day.",
-        "properties": {
-            "AND": several,
-            "OR": several,
-            "NOT": {"anyOf": [this, several]},
-            "metadata": {
-                "type": "object",
-                "additionalProperties": any_key,
-                "propertyNames": names,
-                "minProperties": 1,
-                "maxProperties": 16,
-            },
-            **dict.fromkeys(sorted(TEXT_FIELDS), of_text),
-            **dict.fromkeys(sorted(TIME_FIELDS), of_time),
-            "importance": condition(number, number, None),
-            "pinned": condition({"type": "boolean"}, None, None),
-        },
-        "propertyNames": names,
-        "maxProperties": 16,
-        "additionalProperties": any_key,
-        "examples": [
-            {"speaker": "Ada", "created_at": {"gte": "2027-01-01", "lt": "2027-02-01"}},
-            {"OR": [{"metadata": {"topic": "tea"}}, {"tags": {"contains": "tea"}}], "NOT": {"run_id": "s1"}},
-        ],
-    }

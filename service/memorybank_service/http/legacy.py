@@ -10,14 +10,14 @@ from starlette.responses import Response
 from memorybank_service.clock import rfc3339
 from memorybank_service.http.asked import Bank, tenant_of
 from memorybank_service.http.auth import require
-from memorybank_service.http.fields import MemoryId, Metadata, MetadataFilter, Text, TopK
+from memorybank_service.http.fields import MemoryId, Metadata, MetadataFilter, Text, TopK, shown_as
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.openapi import problems
 from memorybank_service.http.problems import not_found
 from memorybank_service.memory.keeping import Draft, Stored
 from memorybank_service.memory.recalling import Recollection, Search
 from memorybank_service.scheduler import Job
-from memorybank_service.store import NO_USER, Memory, Scope
+from memorybank_service.store import NO_USER, Along, Memory, Scope
 from memorybank_service.store.filters import all_equal
 
 router = APIRouter(tags=["MemoryBank"])
@@ -30,6 +30,8 @@ class StoreRequest(BaseModel):
 
 
 class StoreAnswer(BaseModel):
+    model_config = shown_as(memory_id="0b9e1f0c-6a35-4c52-9d0b-6a0c6a1f6c0e", status="stored")
+
     memory_id: str
     status: str = "stored"
 
@@ -51,19 +53,48 @@ class RetrievedMemory(BaseModel):
 
 
 class RetrieveAnswer(BaseModel):
+    model_config = shown_as(
+        memories=[
+            {
+                "memory_id": "0b9e1f0c-6a35-4c52-9d0b-6a0c6a1f6c0e",
+                "content": "Ada's favourite tea is lapsang souchong.",
+                "timestamp": "2027-01-15T08:00:00.000Z",
+                "score": 1.42,
+                "metadata": {"user_id": "ada", "category": "taste", "tags": ["tea"]},
+                "importance": 0.5,
+                "access_count": 2,
+            }
+        ]
+    )
+
     memories: list[RetrievedMemory]
 
 
 class ForgetRequest(BaseModel):
-    memory_id: MemoryId
+    memory_id: MemoryId = Field(examples=["0b9e1f0c-6a35-4c52-9d0b-6a0c6a1f6c0e"])
 
 
 class ForgetAnswer(BaseModel):
+    model_config = shown_as(status="deleted", memory_id="0b9e1f0c-6a35-4c52-9d0b-6a0c6a1f6c0e")
+
     status: str = "deleted"
     memory_id: str
 
 
 class StatsAnswer(BaseModel):
+    model_config = shown_as(
+        tenant_id="customer1",
+        total_memories=9722,
+        active_memories=9410,
+        faded_memories=312,
+        expired_memories=0,
+        avg_importance=0.5,
+        oldest_memory="2023-05-08T13:56:00.000Z",
+        newest_memory="2027-01-15T08:00:00.000Z",
+        embedding_provider="local",
+        store_bytes=48_234_496,
+    )
+
     tenant_id: str
     total_memories: int
     active_memories: int
@@ -86,11 +117,27 @@ class JobAnswer(BaseModel):
 
 
 class SchedulerAnswer(BaseModel):
+    model_config = shown_as(
+        status="running",
+        jobs=[
+            {
+                "id": "forgetting",
+                "name": "Forgetting curve",
+                "next_run": "2027-01-16T08:00:00.000Z",
+                "trigger": "every 24 hours",
+                "last_run": "2027-01-15T08:00:00.000Z",
+                "last_result": "3 faded, 0 purged",
+            }
+        ],
+    )
+
     status: str
     jobs: list[JobAnswer]
 
 
 class ForgettingAnswer(BaseModel):
+    model_config = shown_as(status="completed", timestamp="2027-01-15T08:00:00.000Z", faded=3, purged=0)
+
     status: str = "completed"
     timestamp: str
     faded: int
@@ -142,8 +189,8 @@ async def retrieve_memory(body: RetrieveRequest, bank: Bank, background: Backgro
     responses=problems(400, 404, 413, 415, 422),
     dependencies=[Depends(require("write"))],
 )
-async def forget_memory(body: ForgetRequest, bank: Bank) -> ForgetAnswer:
-    if not await bank.memories.delete([body.memory_id]):
+async def forget_memory(body: ForgetRequest, request: Request, bank: Bank) -> ForgetAnswer:
+    if not await bank.memories.delete([body.memory_id], Along(actor=request.state.key.name)):
         raise not_found("memory", body.memory_id)
     return ForgetAnswer(memory_id=body.memory_id)
 

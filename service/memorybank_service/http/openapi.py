@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from memorybank_service.http.filters import filter_schema
+from memorybank_service.http.filter_schema import filter_schemas
 from memorybank_service.http.problem_types import PROBLEM_TYPES, types_of
 from memorybank_service.http.problems import speaks_plain_json
 
@@ -77,10 +77,10 @@ def _description(app: FastAPI) -> dict[str, Any]:
                 operation["security"] = [{"key": []}]
                 for status in _OF_EVERY_ROUTE:
                     operation["responses"].setdefault(str(status), {})
-            _describe_problems(path, operation)
+                _describe_problems(path, operation)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    schemas |= {"Filter": filter_schema(), "Problem": _problem()}
+    schemas |= filter_schemas() | {"Problem": _problem()}
     components["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "`Authorization: Token KEY` is taken too."}
     }

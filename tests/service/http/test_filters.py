@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from memorybank_service.http.filters import DEEPEST, MOST_CONDITIONS, parse_filter
+from memorybank_service.http.filters import DEEPEST, MOST_CONDITIONS, MOST_MEMBERS, parse_filter
 from memorybank_service.store.filters import And, Compare, Not, Or
 
 NEW_YEAR_2027 = 1798761600.0
@@ -13,7 +13,12 @@ def test_a_field_with_a_value_is_compared_with_it() -> None:
     assert parse_filter({"speaker": "Ada"}) == Compare("speaker", "eq", "Ada")
     assert parse_filter({"metadata": {"topic": "tea"}}) == Compare("metadata.topic", "eq", "tea")
     assert parse_filter({"tags": ["a", "b"]}) == Compare("tags", "eq", ["a", "b"])
+
+
+def test_an_empty_filter_asks_for_nothing() -> None:
     assert parse_filter({}) is None
+    assert parse_filter({"OR": [{}, {"a": 1}]}) == Or([And([]), Compare("a", "eq", 1)])
+    assert parse_filter({"metadata": {}}) == And([])
 
 
 def test_several_names_and_several_operators_hold_together() -> None:
@@ -53,9 +58,8 @@ def test_a_star_means_any_value_only_where_it_is_asked_to() -> None:
     ("given", "sentence"),
     [
         ([], "filters must be an object"),
-        ({"AND": []}, "filters.AND must be a list of at least one filter"),
-        ({"OR": [{}]}, "filters.OR.0 must not be empty"),
-        ({"NOT": "x"}, "filters.NOT must be a list of at least one filter"),
+        ({"AND": []}, "filters.AND must be a list of 1 to 16 filters"),
+        ({"NOT": "x"}, "filters.NOT must be a list of 1 to 16 filters"),
         ({"a": {}}, "filters.a takes contains, eq, exists, gt, gte, icontains, in, lt, lte, ne, nin, and at least one"),
         (
             {"a": {"like": "x"}},
@@ -85,7 +89,7 @@ def test_a_star_means_any_value_only_where_it_is_asked_to() -> None:
         ({"created_at": {"contains": "2027"}}, "filters.created_at.contains cannot be asked: the field is no text"),
         ({"created_at": {"gte": None}}, "filters.created_at.gte must be an RFC 3339 time"),
         ({"a": {"exists": 1}}, "filters.a.exists must be true or false"),
-        ({"metadata": {}}, "filters.metadata must be an object with the keys to compare"),
+        ({"metadata": []}, "filters.metadata must be an object with at most 16 keys to compare"),
         ({"created_at": {"gt": "2027-02-30"}}, "filters.created_at.gt must be an RFC 3339 time with its zone"),
         ({"created_at": {"gt": 5}}, "filters.created_at.gt must be an RFC 3339 time (2027-"),
         ({"created_at": "2027-01-01T00:00:00"}, "filters.created_at must be an RFC 3339 time with its zone"),
@@ -102,7 +106,17 @@ def test_depth_and_number_of_conditions_have_an_end() -> None:
     assert parse_filter(deepest) is not None
     with pytest.raises(ValueError, match="nested more than 8 deep"):
         parse_filter({"NOT": deepest})
-    most: dict[str, object] = {f"k{number}": number for number in range(MOST_CONDITIONS)}
-    assert parse_filter(most) is not None
+    most = [{f"k{number}": number for number in range(MOST_MEMBERS)} for _ in range(MOST_CONDITIONS // MOST_MEMBERS)]
+    last = most[-1].popitem()
+    assert parse_filter({"AND": most}) is not None
+    most[-1].update([last])
     with pytest.raises(ValueError, match="one condition more than the 64"):
-        parse_filter({**most, "more": 1})
+        parse_filter({"AND": most})
+    wide: list[dict[str, object]] = [
+        {f"k{number}": number for number in range(17)},
+        {"OR": [{}] * 17},
+        {"metadata": {f"k{number}": number for number in range(17)}},
+    ]
+    for given in wide:
+        with pytest.raises(ValueError, match=str(MOST_MEMBERS)):
+            parse_filter(given)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from memorybank_service.http.asked import Bank
 from memorybank_service.http.auth import require
-from memorybank_service.http.fields import LONGEST_ID
+from memorybank_service.http.fields import LONGEST_ID, shown_as
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.json_answers import encoded, listing
 from memorybank_service.http.mem0.asked import asked_for
@@ -36,12 +36,14 @@ _USER = {
     "name": "user_id",
     "in": "query",
     "required": True,
-    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": r"^[^\x00]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_ID},
 }
 _ONE_OF_THEM = f"one of {', '.join(ENTITIES)}"
 
 
 class DeletedAnswer(BaseModel):
+    model_config = shown_as(message="Memories deleted successfully!", deleted=7)
+
     message: str
     deleted: int
 

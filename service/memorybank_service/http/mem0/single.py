@@ -29,12 +29,19 @@ async def get_memory(memory_id: PathId, bank: Bank) -> Response:
     return single(mem0_json(kept.memory, kept.state))
 
 
+_EXAMPLE = {
+    "id": "0b9e1f0c-6a35-4c52-9d0b-6a0c6a1f6c0e",
+    "memory": "I take the night train to Vienna.",
+    "user_id": "ada",
+}
+
+
 @_described.put(
     "/v1/memories/{memory_id}",
     operation_id="replace_memory",
     dependencies=_WRITE,
     response_model=dict[str, Any],
-    responses=problems(400, 404, 413, 415, 422, 507),
+    responses=problems(400, 404, 413, 415, 422, 507) | {200: {"content": {"application/json": {"example": _EXAMPLE}}}},
 )
 async def update(memory_id: PathId, body: UpdateBody, request: Request, bank: Bank) -> Response:
     """As mem0's client does it: changes what is given; the old words stay in the history."""

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from memorybank_service.http.asked import Bank
 from memorybank_service.http.auth import require
 from memorybank_service.http.batch_body import read_batch
+from memorybank_service.http.fields import shown_as
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.json_answers import encoded
 from memorybank_service.http.memory_json import MemoryAnswer, memory_json
@@ -50,6 +51,8 @@ class AddedId(BaseModel):
 
 
 class AddedBatch(BaseModel):
+    model_config = shown_as(results=[{"id": "0b9e1f0c-6a35-4c52-9d0b-6a0c6a1f6c0e", "is_new": True}], degraded=[])
+
     results: list[AddedId] = Field(description="In the order of the request.")
     degraded: list[str]
 

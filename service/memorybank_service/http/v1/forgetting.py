@@ -9,7 +9,7 @@ from starlette.responses import Response
 from memorybank_service.clock import rfc3339
 from memorybank_service.http.asked import Bank, scope_of, tenant_of
 from memorybank_service.http.auth import require
-from memorybank_service.http.fields import Limit, Name, Strict
+from memorybank_service.http.fields import Limit, Name, Strict, shown_as
 from memorybank_service.http.json_answers import listing
 from memorybank_service.http.memory_json import EXAMPLE, MemoryAnswer, memory_json
 from memorybank_service.http.openapi import problems
@@ -25,19 +25,7 @@ class RunRequest(Strict):
 
 
 class RunAnswer(BaseModel):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "status": "completed",
-                    "dry_run": False,
-                    "timestamp": "2027-01-15T08:00:00.000Z",
-                    "faded": 3,
-                    "purged": 0,
-                }
-            ]
-        }
-    )
+    model_config = shown_as(status="completed", dry_run=False, timestamp="2027-01-15T08:00:00.000Z", faded=3, purged=0)
 
     status: str
     dry_run: bool

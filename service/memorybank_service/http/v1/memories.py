@@ -9,7 +9,7 @@ from starlette.responses import Response
 from memorybank_service.clock import rfc3339
 from memorybank_service.http.asked import Bank, scope_of
 from memorybank_service.http.auth import require
-from memorybank_service.http.fields import Cursor, Importance, Limit, Name, PlainMetadata, Strict, Text
+from memorybank_service.http.fields import Cursor, Importance, Limit, Name, PlainMetadata, Strict, Text, shown_as
 from memorybank_service.http.filters import JsonFilter
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.json_answers import array, encoded, listing, single
@@ -37,12 +37,30 @@ class ListAnswer(BaseModel):
 
 
 class DeletedAnswer(BaseModel):
+    model_config = shown_as(
+        id="0b9e1f0c-6a35-4c52-9d0b-6a0c6a1f6c0e", status="deleted", message="Memory deleted successfully!"
+    )
+
     id: str
     status: Literal["deleted"]
     message: str
 
 
 class EventAnswer(BaseModel):
+    model_config = shown_as(
+        id=7,
+        memory_id="0b9e1f0c-6a35-4c52-9d0b-6a0c6a1f6c0e",
+        action="UPDATE",
+        event="UPDATE",
+        old_content="I take the train to Vienna.",
+        new_content="I take the night train to Vienna on Friday.",
+        old_memory="I take the train to Vienna.",
+        new_memory="I take the night train to Vienna on Friday.",
+        at="2027-01-15T08:00:00.000Z",
+        created_at="2027-01-15T08:00:00.000Z",
+        actor="default",
+    )
+
     id: int
     memory_id: str
     action: Literal["ADD", "UPDATE", "DELETE", "SUPERSEDE", "RESTORE"]
