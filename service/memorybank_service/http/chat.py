@@ -3,17 +3,21 @@
 The user's words are stored before the model is asked: whatever becomes of its answer, they are not lost.
 """
 
+import json
 import logging
 import uuid
+from dataclasses import replace
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Header, Request
+from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from pydantic import BaseModel, Field
+from starlette.responses import Response
 
 from memorybank_service.http.asked import Bank, tenant_of
 from memorybank_service.http.auth import require
 from memorybank_service.http.completions.remembering import CONTEXT_TOKENS, INTRODUCTION
 from memorybank_service.http.fields import Metadata, Text, shown_as
+from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.legacy import RetrievedMemory, retrieved, user_metadata
 from memorybank_service.http.openapi import problems
 from memorybank_service.llm import Message
@@ -77,39 +81,39 @@ class ChatAnswer(BaseModel):
     operation_id="chat",
     responses=problems(400, 409, 413, 415, 422, 507),
     dependencies=[Depends(require("write"))],
+    response_model=ChatAnswer,
 )
 async def chat(
-    body: ChatRequest,
-    request: Request,
-    bank: Bank,
-    background: BackgroundTasks,
-    idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
-) -> ChatAnswer:
+    body: ChatRequest, request: Request, bank: Bank, background: BackgroundTasks, once: OnceOnly
+) -> Response:
     """Answers with what is remembered of `metadata.user_id`; without a model 503, and the words are stored."""
     given = body.metadata or {}
     user, run = given.get("user_id") or NO_USER, given.get("session_id")
-    along = Along(actor=request.state.key.name)
+    told: list[ChatAnswer] = []
 
-    def draft(words: str, speaker: str) -> Draft:
-        """The same again under one Idempotency-Key is the same memory."""
-        place = f"{along.actor}/{idempotency_key}/{speaker}/{words}"
-        memory_id = None if idempotency_key is None else str(uuid.uuid5(_NAMESPACE, place))
+    def draft(words: str, speaker: str, actor: str | None) -> Draft:
+        """The same again under one Idempotency-Key is the same memory: the model may have failed at the first try."""
+        place = json.dumps([actor, once.key, speaker, words, given], sort_keys=True)
+        memory_id = None if once.key is None else str(uuid.uuid5(_NAMESPACE, place))
         return Draft(words, user, run_id=run, speaker=speaker, metadata=user_metadata(given), id=memory_id)
 
-    found = await bank.recall.search(Search(body.query, Scope(user), _CANDIDATES, threshold=_LEAST_SIMILARITY))
-    context = build_context([one.memory for one in found.recollections], CONTEXT_TOKENS)
-    used = [found.recollections[place] for place in sorted(context.chosen)]
-    await bank.memories.add([draft(body.query, "user")], along)
-    model = tenant_of(request).language_model(body.model)
-    manner = await bank.people.manner(user)
-    completion = await model.complete(_messages(body, manner, context.text), max_tokens=ANSWER_TOKENS, timeout=SECONDS)
-    answer = completion.text.strip()
-    try:
-        await bank.memories.add([draft(answer, "assistant")], along)
-    except StoreError as error:  # it was given and is paid for; the user gets it
-        log.error("an answer was not remembered", extra={"error": str(error)})
-    background.add_task(bank.recall.record_recalls, used)
-    return ChatAnswer(response=answer, model_used=completion.model, memories_used=[retrieved(one) for one in used])
+    async def converse(along: Along) -> None:
+        found = await bank.recall.search(Search(body.query, Scope(user), _CANDIDATES, threshold=_LEAST_SIMILARITY))
+        context = build_context([one.memory for one in found.recollections], CONTEXT_TOKENS)
+        used = [found.recollections[place] for place in sorted(context.chosen)]
+        await bank.memories.add([draft(body.query, "user", along.actor)], replace(along, receipt=None))
+        model = tenant_of(request).language_model(body.model)
+        asked = _messages(body, await bank.people.manner(user), context.text)
+        completion = await model.complete(asked, max_tokens=ANSWER_TOKENS, timeout=SECONDS)
+        words, shown = completion.text.strip(), [retrieved(one) for one in used]
+        told.append(ChatAnswer(response=words, model_used=completion.model, memories_used=shown))
+        try:
+            await bank.memories.add([draft(words, "assistant", along.actor)], along)
+        except StoreError as error:  # it was given and is paid for; the user gets it
+            log.error("an answer was not remembered", extra={"error": str(error)})
+        background.add_task(bank.recall.record_recalls, used)
+
+    return await once(bank, converse, lambda _: told[-1].model_dump_json())
 
 
 def _messages(body: ChatRequest, manner: str, recalled: str) -> list[Message]:

@@ -13,11 +13,17 @@ LONGEST_ID = 256
 DEEPEST_METADATA = 8
 MOST_RESULTS = 100
 MOST_WANTED = 64  # values of one list in a filter
+_BLANKS = "\t\n\v\f\r \u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000\ufeff"
+"""What `\\s` is in the pattern of a JSON Schema; Python's own idea of it is another one."""
 _INTEGERS = range(-(2**63), 2**63)
 
 
+def is_blank(text: str) -> bool:
+    return not text.strip(_BLANKS)
+
+
 def _bounded_text(text: str) -> str:
-    if not text.strip():
+    if is_blank(text):
         raise ValueError("must not be empty")
     try:
         size = len(text.encode())
@@ -94,7 +100,9 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-_TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LARGEST_CONTENT, "pattern": r"\S"}
+# Of `\S` alone, tools that make requests of the description make 32768 times `\S`, and a gigabyte of automata.
+NOT_BLANK = r"\S[\s\S]*$"
+_TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LARGEST_CONTENT, "pattern": NOT_BLANK}
 _METADATA_SCHEMA = {
     "type": "object",
     "additionalProperties": True,

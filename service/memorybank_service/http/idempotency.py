@@ -6,7 +6,7 @@ one under the same key is refused, and so is one that comes while the first is s
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Header, Request
@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from memorybank_service.http.problems import Problem
 from memorybank_service.memory.bank import MemoryBank
-from memorybank_service.store import Along, NewJob, Receipt
+from memorybank_service.store import Along, Receipt
 
 T = TypeVar("T")
 REPLAYED = "Idempotency-Replayed"
@@ -26,7 +26,7 @@ class Once:
     """One request that writes. With a key it is done at most once; without one, each time."""
 
     def __init__(self, request: Request, key: str | None) -> None:
-        self._request, self._key = request, key
+        self._request, self.key = request, key
 
     async def __call__(
         self,
@@ -35,23 +35,27 @@ class Once:
         answer: Callable[[T], str],
         *,
         status: int = 200,
-        jobs: Sequence[NewJob] = (),
+        body: Callable[[], Awaitable[bytes]] | None = None,
     ) -> Response:
         """`write` is given what must be committed with it; `answer` makes the body, JSON, of what it returns.
 
-        `answer` is called in the write's transaction: what it raises undoes the write and is raised here.
+        `answer` is called in the write's transaction: what it raises undoes the write and is raised here. `body` reads
+        the request's body, where the route does so itself and nobody has done it before; it returns a digest of it.
         """
         actor = self._request.state.key.name
-        if self._key is None:
-            return _response(answer(await write(Along(jobs=jobs, actor=actor))), status)
-        slot = (actor, f"{self._request.method} {_route(self._request)}", self._key)
+        if self.key is None:
+            if body is not None:
+                await body()
+            return _response(answer(await write(Along(actor=actor))), status)
+        slot = (actor, f"{self._request.method} {_route(self._request)}", self.key)
         under_way: set[_Slot] = self._request.app.state.idempotent_under_way
         if slot in under_way:
             detail = "A request with this Idempotency-Key is still under way; try again in a moment."
             raise Problem(409, "request-under-way", detail, headers={"Retry-After": "1"})
         under_way.add(slot)
         try:
-            return await self._once(bank, slot, write, answer, status, jobs)
+            digest = await _digest(self._request, body or self._request.body)
+            return await self._once(bank, slot, digest, write, answer, status)
         finally:
             under_way.discard(slot)
 
@@ -59,12 +63,11 @@ class Once:
         self,
         bank: MemoryBank,
         slot: _Slot,
+        digest: bytes,
         write: Callable[[Along], Awaitable[T]],
         answer: Callable[[T], str],
         status: int,
-        jobs: Sequence[NewJob],
     ) -> Response:
-        digest = await _digest(self._request)
         kept = await bank.reply(*slot)
         if kept is not None:
             if kept.digest != digest:
@@ -78,8 +81,8 @@ class Once:
             return made[-1]
 
         receipt = Receipt(*slot, digest, bank.now(), status, noted)
-        await write(Along(jobs=jobs, actor=slot[0], receipt=receipt))
-        return _response(made[-1], status)
+        result = await write(Along(actor=slot[0], receipt=receipt))
+        return _response(made[-1] if made else answer(result), status)
 
 
 async def _once(
@@ -100,17 +103,17 @@ async def _once(
 
 
 OnceOnly = Annotated[Once, Depends(_once)]
-"""For the routes that write by POST."""
+"""For every route that changes something."""
 
 
 def _route(request: Request) -> str:
     return str(request.scope["route"].path)
 
 
-async def _digest(request: Request) -> bytes:
+async def _digest(request: Request, body: Callable[[], Awaitable[bytes]]) -> bytes:
     """Of the request as it was sent: its path tells apart what one route does to several memories."""
     digest = hashlib.sha256(request.scope["raw_path"] + b"?" + request.scope["query_string"] + b"\n")
-    digest.update(await request.body())
+    digest.update(await body())
     return digest.digest()
 
 

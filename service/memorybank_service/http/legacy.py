@@ -14,6 +14,7 @@ from memorybank_service.http.fields import MemoryId, Metadata, MetadataFilter, T
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.openapi import problems
 from memorybank_service.http.problems import not_found
+from memorybank_service.memory.forgetting import ForgettingResult
 from memorybank_service.memory.keeping import Draft, Stored
 from memorybank_service.memory.recalling import Recollection, Search
 from memorybank_service.scheduler import Job
@@ -186,13 +187,19 @@ async def retrieve_memory(body: RetrieveRequest, bank: Bank, background: Backgro
 @router.post(
     "/forget_memory",
     operation_id="forget_memory",
-    responses=problems(400, 404, 413, 415, 422),
+    responses=problems(400, 404, 409, 413, 415, 422),
     dependencies=[Depends(require("write"))],
+    response_model=ForgetAnswer,
 )
-async def forget_memory(body: ForgetRequest, request: Request, bank: Bank) -> ForgetAnswer:
-    if not await bank.memories.delete([body.memory_id], Along(actor=request.state.key.name)):
-        raise not_found("memory", body.memory_id)
-    return ForgetAnswer(memory_id=body.memory_id)
+async def forget_memory(body: ForgetRequest, bank: Bank, once: OnceOnly) -> Response:
+    """For good; the facts that were drawn from it alone go with it."""
+
+    def answer(deleted: int) -> str:
+        if not deleted:
+            raise not_found("memory", body.memory_id)
+        return ForgetAnswer(memory_id=body.memory_id).model_dump_json()
+
+    return await once(bank, lambda along: bank.memories.delete([body.memory_id], along), answer)
 
 
 @router.get("/memory_stats", operation_id="memory_stats", responses=problems(), dependencies=[Depends(require("read"))])
@@ -224,13 +231,21 @@ async def scheduler_status(request: Request) -> SchedulerAnswer:
 @router.post(
     "/run_forgetting_curve",
     operation_id="run_forgetting_curve",
-    responses=problems(507),
+    responses=problems(409, 413, 422, 507),
     dependencies=[Depends(require("admin"))],
+    response_model=ForgettingAnswer,
 )
-async def run_forgetting_curve(request: Request, bank: Bank) -> ForgettingAnswer:
+async def run_forgetting_curve(request: Request, bank: Bank, once: OnceOnly) -> Response:
     """Records what has faded by now. Running it once or a thousand times comes to the same."""
-    result = await tenant_of(request).scheduler.run_forgetting()
-    return ForgettingAnswer(timestamp=rfc3339(bank.now()), faded=result.faded, purged=result.purged)
+
+    async def run(along: Along) -> ForgettingResult:
+        return await bank.footing.replying(along, await tenant_of(request).scheduler.run_forgetting())
+
+    def answer(result: ForgettingResult) -> str:
+        now = rfc3339(bank.now())
+        return ForgettingAnswer(timestamp=now, faded=result.faded, purged=result.purged).model_dump_json()
+
+    return await once(bank, run, answer)
 
 
 def retrieved(recollection: Recollection) -> RetrievedMemory:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from memorybank_service.memory.footing import Footing
 from memorybank_service.memory.jobs import JobError, Jobs, Under
-from memorybank_service.store import Backup, Job, JobEnd, NewJob, StoreFullError
+from memorybank_service.store import NOTHING_ALONG, Along, Backup, Job, JobEnd, NewJob, StoreFullError
 
 log = logging.getLogger(__name__)
 KIND = "backup"
@@ -26,10 +26,10 @@ class BackingUp:
             log.warning("the memories were restored from a backup", extra={"backup": backup_id})
             await self._on.note_down({COPY_ID: ""})
 
-    async def begin(self) -> Job:
+    async def begin(self, along: Along = NOTHING_ALONG) -> Job:
         """Raises StoreFullError where there is no room for it."""
         await self._on.read(self._on.store.backups.require_room)
-        return await self._jobs.enqueue(NewJob(KIND, key=KIND))
+        return await self._jobs.enqueue(NewJob(KIND, key=KIND), along)
 
     async def listed(self) -> list[Backup]:
         """The latest first."""

@@ -1,6 +1,7 @@
 """Who there are memories of; and forgetting what belongs to somebody or meets a condition, for good."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from memorybank_service.memory.footing import Footing
 from memorybank_service.memory.keeping import Keeping
@@ -31,6 +32,7 @@ class Entities:
         deleted, cursor, more = 0, None, True
         while more:
             page = await self._recall.page(scope, wanted=wanted, limit=_AT_ONCE, cursor=cursor)
-            deleted += await self._memories.delete([kept.memory.id for kept in page.memories], along)
+            ids = [kept.memory.id for kept in page.memories]
+            deleted += await self._memories.delete(ids, replace(along, receipt=None))
             cursor, more = page.next_cursor, page.next_cursor is not None
-        return deleted
+        return await self._on.replying(along, deleted)

@@ -14,7 +14,7 @@ from memorybank_service.memory.alive import Alive
 from memorybank_service.memory.retention import MemoryState, Standing, standing, state_of
 from memorybank_service.memory.vectors import Vectors
 from memorybank_service.settings import ForgettingSettings
-from memorybank_service.store import Memory, MemoryStore, StoreFullError, View
+from memorybank_service.store import Along, Memory, MemoryStore, StoreError, StoreFullError, View
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -66,6 +66,15 @@ class Footing:
             await self.write_notes(notes)
         except StoreFullError as error:
             log.error("a note could not be written", extra={"error": str(error)})
+
+    async def replying(self, along: Along, result: T) -> T:
+        """Keeps the answer to what has been done in several commits; `result`, whether or not there was room for it."""
+        if along.receipt is not None:
+            try:
+                await asyncio.wrap_future(self.store.keep_reply(along.receipt, result))
+            except StoreError as error:  # it is done: to say otherwise would have it done again
+                log.error("an answer could not be kept for its idempotency key", extra={"error": str(error)})
+        return result
 
     def standing(self, view: View) -> Standing:
         settings = self.forgetting

@@ -14,7 +14,7 @@ from memorybank_service.memory.import_batches import Batch, Preparing
 from memorybank_service.memory.import_rows import ImportRow
 from memorybank_service.memory.jobs import JobError, Jobs, Under
 from memorybank_service.memory.keeping import Keeping
-from memorybank_service.store import Along, Job, JobEnd, JobProgress, JobState, NewJob
+from memorybank_service.store import NOTHING_ALONG, Along, Job, JobEnd, JobProgress, JobState, NewJob
 from memorybank_service.store.moved import Arrival, Moved
 from memorybank_service.store.parts import UploadFile
 
@@ -95,10 +95,10 @@ class Importing:
         """Unless it is an import by now."""
         await self._on.read(file.drop)
 
-    async def begin(self, job_id: str, file: UploadFile) -> Job:
+    async def begin(self, job_id: str, file: UploadFile, along: Along = NOTHING_ALONG) -> Job:
         """Once all of it has been written: acknowledged, it is on disk."""
         size = await self._on.read(file.keep)
-        return await self._jobs.enqueue(NewJob(KIND, {"bytes": size}, id=job_id))
+        return await self._jobs.enqueue(NewJob(KIND, {"bytes": size}, id=job_id), along)
 
     async def _work(self, under: Under) -> None:
         job = under.job

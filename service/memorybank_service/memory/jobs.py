@@ -108,12 +108,9 @@ class Jobs:
             wake.set()
 
     async def enqueue(self, job: NewJob, along: Along = NOTHING_ALONG) -> Job:
-        job_id = await asyncio.wrap_future(self._on.store.enqueue(job, self._on.now(), along))
+        queued = await asyncio.wrap_future(self._on.store.enqueue(job, self._on.now(), along))
         self.notice()
-        found = await self.get(job_id)
-        if found is None:
-            raise StoreError(f"the job {job_id} is gone")
-        return found
+        return queued
 
     async def get(self, job_id: str) -> Job | None:
         return await self._on.read(self._on.store.job, job_id)
@@ -138,15 +135,15 @@ class Jobs:
         last = found[limit - 1] if len(found) > limit else None
         return JobPage(found[:limit], None if last is None else f"{last.created_at!r}_{last.id}")
 
-    async def retry(self, job_id: str) -> bool:
-        """Whether it was dead or cancelled, and is queued now."""
-        queued = await asyncio.wrap_future(self._on.store.retry_job(job_id, self._on.now()))
+    async def retry(self, job_id: str, along: Along = NOTHING_ALONG) -> Job | None:
+        """Queued again; None where it was not dead or cancelled, or another one waits already."""
+        queued = await asyncio.wrap_future(self._on.store.retry_job(job_id, self._on.now(), along))
         self.notice()
         return queued
 
-    async def cancel(self, job_id: str) -> bool:
-        """Whether it was queued or running."""
-        return await asyncio.wrap_future(self._on.store.cancel_job(job_id, self._on.now()))
+    async def cancel(self, job_id: str, along: Along = NOTHING_ALONG) -> Job | None:
+        """None where it was not queued or running."""
+        return await asyncio.wrap_future(self._on.store.cancel_job(job_id, self._on.now(), along))
 
     async def _run(self, lane: str) -> None:
         kinds = frozenset(name for name, kind in self._kinds.items() if kind.lane == lane)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from memorybank_service.memory.footing import Footing
 from memorybank_service.memory.jobs import JobError, Jobs, Under
-from memorybank_service.store import BrokenOffError, Job, JobEnd, NewJob, StoreError
+from memorybank_service.store import NOTHING_ALONG, Along, BrokenOffError, Job, JobEnd, NewJob, StoreError
 
 log = logging.getLogger(__name__)
 KIND = "maintenance"
@@ -24,8 +24,8 @@ class Maintenance:
         self._lock = asyncio.Lock()
         jobs.register(KIND, lane, self._work, attempts=1)
 
-    async def begin(self) -> Job:
-        return await self._jobs.enqueue(NewJob(KIND, key=KIND))
+    async def begin(self, along: Along = NOTHING_ALONG) -> Job:
+        return await self._jobs.enqueue(NewJob(KIND, key=KIND), along)
 
     async def run(self, told: Told = _nobody) -> str:
         """A sentence about the outcome. Raises StoreError where the store is damaged, or the service ends."""

@@ -15,7 +15,7 @@ from memorybank_service.memory.embedding_queue import pause_after
 from memorybank_service.memory.footing import Footing
 from memorybank_service.memory.jobs import JobError, Jobs, Under
 from memorybank_service.memory.vectors import text_of
-from memorybank_service.store import Along, Job, JobEnd, JobProgress, Memory, NewJob, Space
+from memorybank_service.store import NOTHING_ALONG, Along, Job, JobEnd, JobProgress, Memory, NewJob, Space
 
 log = logging.getLogger(__name__)
 KIND = "reembed"
@@ -40,10 +40,12 @@ class Reembedding:
         self._on, self._jobs = footing, jobs
         jobs.register(KIND, lane, self._work)
 
-    async def begin(self) -> Job:
+    async def begin(self, along: Along = NOTHING_ALONG) -> Job:
         """The job; the one that is under way, if there is one."""
         running = await self._jobs.listed("running", KIND, 1)
-        return running[0] if running else await self._jobs.enqueue(NewJob(KIND, key=KIND))
+        if running:
+            return await self._on.replying(along, running[0])
+        return await self._jobs.enqueue(NewJob(KIND, key=KIND), along)
 
     async def _work(self, under: Under) -> JobEnd:
         spaces = self._on.store.spaces

@@ -54,6 +54,14 @@ def find(connection: sqlite3.Connection, job_id: str) -> Job | None:
     return None if row is None else _job(row)
 
 
+def get(connection: sqlite3.Connection, job_id: str) -> Job:
+    """Of one that there is."""
+    found = find(connection, job_id)
+    if found is None:
+        raise JobGoneError(f"the job {job_id} is gone")
+    return found
+
+
 def listed(
     connection: sqlite3.Connection,
     state: JobState | None,

@@ -6,6 +6,8 @@ from memorybank_service.store import ConflictError
 from memorybank_service.store.records import KeptReply, Receipt
 
 KEPT_SECONDS = 24 * 3600.0
+NOBODY = 0
+"""Whose an answer is that shows nothing of anyone: no owner is ever numbered so."""
 
 
 def purge(connection: sqlite3.Connection, now: float) -> int:
@@ -14,7 +16,7 @@ def purge(connection: sqlite3.Connection, now: float) -> int:
 
 
 def keep(connection: sqlite3.Connection, receipt: Receipt, result: object, owner: int | None) -> None:
-    """`owner`: whose memories the answer shows; None: several owners' or nobody's. Raises ConflictError."""
+    """`owner`: whose memories the answer shows; None: it may be anyone's. Raises ConflictError."""
     purge(connection, receipt.at)
     row = (
         receipt.key_name,

@@ -1,14 +1,14 @@
 """The part of the store that keeps work that waits, and what goes along with a write."""
 
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
 from memorybank_service.store import jobs, summaries
 from memorybank_service.store.memories import owner_of
 from memorybank_service.store.readers import Readers
-from memorybank_service.store.records import NOTHING_ALONG, Along, Job, JobEnd, JobState, NewJob
-from memorybank_service.store.replies import keep
+from memorybank_service.store.records import NOTHING_ALONG, Along, Job, JobEnd, JobState, NewJob, Receipt
+from memorybank_service.store.replies import NOBODY, keep
 from memorybank_service.store.writer import Transaction, Writer
 
 
@@ -19,8 +19,9 @@ def check_basis(connection: sqlite3.Connection, along: Along) -> None:
 
 
 def write_along(
-    connection: sqlite3.Connection, along: Along, result: object, now: float, users: Collection[str]
+    connection: sqlite3.Connection, along: Along, result: object, now: float, owner: int | None = None
 ) -> None:
+    """`owner`: as `replies.keep` has it."""
     for place, job in enumerate(along.jobs):
         if not jobs.is_of_nobody_left(connection, job):
             jobs.enqueue(connection, job, now, place)
@@ -29,7 +30,6 @@ def write_along(
     if along.progress is not None:
         jobs.go_on(connection, along.progress, now)
     if along.receipt is not None:
-        owner = owner_of(connection, next(iter(users))) if len(users) == 1 else None
         keep(connection, along.receipt, result, owner)
 
 
@@ -37,13 +37,16 @@ class SqliteJobs:
     def __init__(self, readers: Readers, writer: Writer) -> None:
         self._readers, self._writer = readers, writer
 
-    def enqueue(self, job: NewJob, now: float, along: Along = NOTHING_ALONG) -> Future[str]:
-        def write(transaction: Transaction) -> str:
-            job_id = jobs.enqueue(transaction.connection, job, now)
-            write_along(transaction.connection, along, job_id, now, set())
-            return job_id
+    def enqueue(self, job: NewJob, now: float, along: Along = NOTHING_ALONG) -> Future[Job]:
+        def write(transaction: Transaction) -> Job:
+            queued = jobs.get(transaction.connection, jobs.enqueue(transaction.connection, job, now))
+            write_along(transaction.connection, along, queued, now, None if queued.user_id else NOBODY)
+            return queued
 
         return self._writer.submit(write)
+
+    def keep_reply(self, receipt: Receipt, result: object) -> Future[None]:
+        return self._writer.submit(lambda transaction: keep(transaction.connection, receipt, result, NOBODY), "small")
 
     def take_job(self, now: float, kinds: frozenset[str]) -> Future[Job | None]:
         return self._writer.submit(lambda transaction: jobs.take(transaction.connection, now, kinds), "small")
@@ -66,11 +69,23 @@ class SqliteJobs:
             lambda transaction: jobs.note_progress(transaction.connection, job_id, progress, now), "small"
         )
 
-    def cancel_job(self, job_id: str, now: float) -> Future[bool]:
-        return self._writer.submit(lambda transaction: jobs.cancel(transaction.connection, job_id, now), "small")
+    def cancel_job(self, job_id: str, now: float, along: Along = NOTHING_ALONG) -> Future[Job | None]:
+        return self._change_job(jobs.cancel, job_id, now, along)
 
-    def retry_job(self, job_id: str, now: float) -> Future[bool]:
-        return self._writer.submit(lambda transaction: jobs.retry(transaction.connection, job_id, now), "small")
+    def retry_job(self, job_id: str, now: float, along: Along = NOTHING_ALONG) -> Future[Job | None]:
+        return self._change_job(jobs.retry, job_id, now, along)
+
+    def _change_job(
+        self, change: Callable[[sqlite3.Connection, str, float], bool], job_id: str, now: float, along: Along
+    ) -> Future[Job | None]:
+        def write(transaction: Transaction) -> Job | None:
+            if not change(transaction.connection, job_id, now):
+                return None
+            changed = jobs.get(transaction.connection, job_id)
+            write_along(transaction.connection, along, changed, now)
+            return changed
+
+        return self._writer.submit(write, "small")
 
     def job(self, job_id: str) -> Job | None:
         return jobs.find(self._readers.get(), job_id)

@@ -44,7 +44,7 @@ class SqlitePeople:
                     summaries.remove(connection, owner, kind, day, now)
                 for summary in made:
                     summaries.write(connection, owner, summary, now)
-            write_along(connection, along, None, now, {user_id})
+            write_along(connection, along, None, now, owner)
 
         return self._writer.submit(write)
 

@@ -37,7 +37,7 @@ class SqliteSpaces:
             space = spaces.swap(transaction.connection, configured, tolerated)
             if space is None:
                 return False
-            write_along(transaction.connection, along, space, now, set())
+            write_along(transaction.connection, along, space, now)
             transaction.after_commit.append(lambda: self._take(space, others=True))
             return True
 

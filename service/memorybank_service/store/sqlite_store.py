@@ -294,7 +294,8 @@ class SqliteStore(SqliteJobs):
             touched = Touched()
             check_basis(transaction.connection, along)
             result = change(transaction.connection, touched)
-            write_along(transaction.connection, along, result, now, users or set())
+            owner = memories.owner_of(transaction.connection, next(iter(users))) if users and len(users) == 1 else None
+            write_along(transaction.connection, along, result, now, owner)
             transaction.after_commit.append(partial(self._tell, touched))
             return result
 

@@ -38,7 +38,7 @@ class SqliteTransfer:
                 return None
             touched = Touched()
             results = [_come_in(transaction, one, touched, now) for one in moved]
-            write_along(transaction.connection, along(results), results, now, set())
+            write_along(transaction.connection, along(results), results, now)
             transaction.after_commit.append(lambda: self._tell(touched))
             return results
 

@@ -174,7 +174,7 @@ def test_a_job_is_committed_with_the_write_that_asks_for_it(open_store: Open) ->
 
 def test_a_job_s_end_is_committed_with_what_it_wrote_and_its_tokens(open_store: Open) -> None:
     store = open_store()
-    job_id = store.enqueue(NewJob("extract"), 1.0).result()
+    job_id = store.enqueue(NewJob("extract"), 1.0).result().id
     assert store.take_job(1.0, frozenset({"extract"})).result() is not None
     store.add([turn("f", "fact")], Along(ends=JobEnd(job_id, {"facts": 1}, tokens=12))).result()
     ended = store.job(job_id)
@@ -186,7 +186,7 @@ def test_a_job_s_end_is_committed_with_what_it_wrote_and_its_tokens(open_store: 
 
 def test_jobs_are_taken_when_due_longest_first_and_a_broken_off_one_again(open_store: Open) -> None:
     store, kinds = open_store(), frozenset({"extract"})
-    ids = [store.enqueue(NewJob("extract", due=due), 0.0).result() for due in (30.0, 10.0, 20.0)]
+    ids = [store.enqueue(NewJob("extract", due=due), 0.0).result().id for due in (30.0, 10.0, 20.0)]
     store.enqueue(NewJob("import"), 0.0).result()
     assert store.take_job(5.0, kinds).result() is None
     taken = store.take_job(25.0, kinds).result()
@@ -205,7 +205,7 @@ def test_jobs_are_taken_when_due_longest_first_and_a_broken_off_one_again(open_s
 
 def test_a_job_that_was_given_up_waits_for_a_retry(open_store: Open) -> None:
     store = open_store()
-    job_id = store.enqueue(NewJob("extract"), 0.0).result()
+    job_id = store.enqueue(NewJob("extract"), 0.0).result().id
     store.take_job(1.0, frozenset({"extract"})).result()
     store.give_up_job(job_id, "the key was rejected", 2.0).result()
     assert [job.error for job in store.jobs(state="dead")] == ["the key was rejected"]

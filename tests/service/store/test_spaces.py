@@ -99,7 +99,7 @@ def test_the_next_vectors_take_the_place_of_the_old_ones_in_one_commit(stores: S
     assert len(store.view("ada").roster) == 3  # a roster with the old vectors is in memory
     fill_next(store, NEW)
     assert store.spaces.count_next() == (3, 3)
-    job = store.enqueue(NewJob("reembed"), 1.0).result()
+    job = store.enqueue(NewJob("reembed"), 1.0).result().id
     ended = Along(ends=JobEnd(job, {"embedded": 3}))
     store.take_job(1.0, frozenset({"reembed"})).result()
     assert store.spaces.swap(NEW, 0, 2.0, ended).result()

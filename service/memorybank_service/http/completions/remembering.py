@@ -5,14 +5,14 @@ import json
 import logging
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memorybank_service.http.completions.body import CompletionRequest, as_memory
 from memorybank_service.memory.bank import MemoryBank
 from memorybank_service.memory.context import build_context
 from memorybank_service.memory.keeping import Draft
 from memorybank_service.memory.recalling import Recollection, Search
-from memorybank_service.store import NO_USER, Along, Scope, StoreError
+from memorybank_service.store import NO_USER, NOTHING_ALONG, Along, Scope, StoreError
 
 log = logging.getLogger(__name__)
 CONTEXT_TOKENS = 1024
@@ -65,16 +65,17 @@ class Conversation:
         new = list(self._request.new_words())
         await self._store([self._draft(message.words, message.name or "user", f"{place}") for place, message in new])
 
-    async def store_answer(self, text: str) -> None:
-        if words := as_memory(text):
-            await self._store([self._draft(words, "assistant", f"answer {words}")])
+    async def store_answer(self, text: str, along: Along = NOTHING_ALONG) -> None:
+        words = as_memory(text)
+        await self._store([self._draft(words, "assistant", f"answer {words}")] if words else [], along)
 
-    async def _store(self, drafts: Sequence[Draft]) -> None:
+    async def _store(self, drafts: Sequence[Draft], along: Along = NOTHING_ALONG) -> None:
         """A full volume does not keep anyone from talking: the log says that this was not remembered."""
         if not drafts:
+            await self._bank.footing.replying(along, None)
             return
         try:
-            await self._bank.memories.add(drafts, Along(actor=self._actor))
+            await self._bank.memories.add(drafts, replace(along, actor=self._actor))
         except StoreError as error:
             log.error("a conversation was not remembered", extra={"error": str(error)})
 

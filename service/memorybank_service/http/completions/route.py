@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -15,11 +16,12 @@ from memorybank_service.http.auth import require
 from memorybank_service.http.completions.body import CompletionRequest, with_context
 from memorybank_service.http.completions.errors import OpenAiRoute, error_of_stream
 from memorybank_service.http.completions.remembering import Conversation
+from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.problems import Problem
 from memorybank_service.http.whose import ids_in
 from memorybank_service.llm.errors import ProviderError
-from memorybank_service.llm.relay import Chunk
-from memorybank_service.store import NO_USER, Scope
+from memorybank_service.llm.relay import Chunk, Relay
+from memorybank_service.store import NO_USER, Along, Scope
 
 SECONDS = 300.0
 """For the whole answer of a provider."""
@@ -45,30 +47,71 @@ def _scope(request: Request, body: CompletionRequest) -> Scope:
 
 @router.post("/v1/chat/completions", include_in_schema=False)  # described by OpenAI
 async def chat_completions(
-    body: CompletionRequest, request: Request, bank: Bank, scope: Annotated[Scope, Depends(_scope)]
+    body: CompletionRequest, request: Request, bank: Bank, scope: Annotated[Scope, Depends(_scope)], once: OnceOnly
 ) -> Response:
     """OpenAI's, with a memory: recalls before the model is asked, and stores what the user and the model said."""
     conversation = Conversation(bank, body, scope, request.state.key.name)
+    if body.stream:
+        return await _streamed(body, request, conversation)
+    told: list[_Told] = []
+
+    async def converse(along: Along) -> None:
+        ready = await _ready(body, request, conversation)
+        answer = await _while_there(request, ready.relay.complete(ready.handed_on, SECONDS))
+        if answer is None:
+            raise _GoneError
+        told.append(_Told(answer, ready))
+        await conversation.store_answer(_words(answer, "message"), along)
+
+    try:
+        response = await once(bank, converse, lambda _: _json(told[-1].answer))
+    except _GoneError:
+        return Response(status_code=_GONE)
+    for one in told:
+        response.headers.update(one.ready.headers)
+        response.background = one.ready.after
+    return response
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """What the model is asked, with what is recalled."""
+
+    relay: Relay
+    handed_on: dict[str, Any]
+    headers: Mapping[str, str]
+    after: BackgroundTask
+
+
+@dataclass(frozen=True)
+class _Told:
+    answer: Chunk
+    ready: _Ready
+
+
+class _GoneError(Exception):
+    """Nobody waits for the answer any more."""
+
+
+async def _ready(body: CompletionRequest, request: Request, conversation: Conversation) -> _Ready:
     recalled = await conversation.recall()
     await conversation.store_question()
     relay = tenant_of(request).relay.named(body.model)
     handed_on = body.handed_on
     handed_on["messages"] = with_context(handed_on["messages"], recalled.text)
     headers = {"x-memorybank-memories": str(len(recalled.used))}
-    after = BackgroundTask(conversation.count, recalled)
-    if not body.stream:
-        answer = await _while_there(request, relay.complete(handed_on, SECONDS))
-        if answer is None:
-            return Response(status_code=_GONE)
-        await conversation.store_answer(_words(answer, "message"))
-        return Response(_json(answer), 200, headers, "application/json", after)
-    chunks = relay.stream(handed_on, SECONDS)
+    return _Ready(relay, handed_on, headers, BackgroundTask(conversation.count, recalled))
+
+
+async def _streamed(body: CompletionRequest, request: Request, conversation: Conversation) -> Response:
+    ready = await _ready(body, request, conversation)
+    chunks = ready.relay.stream(ready.handed_on, SECONDS)
     first = await _while_there(request, _first(chunks))  # what goes wrong before it still has a status
     if first is None:
         await chunks.aclose()
         return Response(status_code=_GONE)
     events = _events(first, chunks, conversation, with_usage=body.wants_usage)
-    return StreamingResponse(events, 200, headers, "text/event-stream", after)
+    return StreamingResponse(events, 200, ready.headers, "text/event-stream", ready.after)
 
 
 async def _events(

@@ -4,16 +4,19 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel
+from starlette.responses import Response
 
 from memorybank_service.clock import rfc3339
 from memorybank_service.http.asked import Bank, tenant_of
 from memorybank_service.http.auth import require
+from memorybank_service.http.idempotency import OnceOnly
+from memorybank_service.http.json_answers import encoded
 from memorybank_service.http.mem0.bodies import LAST_PAGE
 from memorybank_service.http.mem0.filters import APP
 from memorybank_service.http.mem0.routing import mem0_router
 from memorybank_service.http.paths import PathId
 from memorybank_service.http.problems import not_found
-from memorybank_service.store import WHOLE_TENANT, Along, Entity, EntityKind, Scope
+from memorybank_service.store import WHOLE_TENANT, Entity, EntityKind, Scope
 from memorybank_service.store.filters import Compare, Filter
 
 _router = mem0_router()
@@ -31,11 +34,6 @@ class EntitiesAnswer(BaseModel):
     total_agents: int
     total_apps: int
     total_runs: int
-
-
-class ErasedAnswer(BaseModel):
-    message: str
-    deleted: int
 
 
 @_router.get("/v1/entities", dependencies=[Depends(require("read"))])
@@ -67,14 +65,17 @@ async def list_entities(
 
 
 @_router.delete("/v2/entities/{entity_type}/{name}", dependencies=[Depends(require("admin"))])
-async def delete_entity(entity_type: EntityKind, name: PathId, request: Request, bank: Bank) -> ErasedAnswer:
+async def delete_entity(entity_type: EntityKind, name: PathId, bank: Bank, once: OnceOnly) -> Response:
     """With every memory of it.
 
     One that is gone already is no error: the client's `reset` deletes a user, and then the runs of that user.
     """
     scope, wanted = _everything_of(entity_type, name)
-    deleted = await bank.entities.delete_all(scope, wanted, Along(actor=request.state.key.name))
-    return ErasedAnswer(message="Entity deleted successfully!", deleted=deleted)
+
+    def answer(deleted: int) -> str:
+        return encoded({"message": "Entity deleted successfully!", "deleted": deleted})
+
+    return await once(bank, lambda along: bank.entities.delete_all(scope, wanted, along), answer)
 
 
 @_router.get("/v2/entities/user/{name}/profile", dependencies=[Depends(require("read"))])

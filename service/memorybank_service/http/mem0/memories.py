@@ -23,7 +23,6 @@ from memorybank_service.http.problems import Problem
 from memorybank_service.memory.keeping import ACTIVE, Kept, Stored
 from memorybank_service.memory.recalling import Recollection, Search
 from memorybank_service.memory.retention import MemoryState
-from memorybank_service.store import Along
 
 _router, _described = mem0_router(), APIRouter(tags=["memories"])
 ROUTERS = [_router, _described]
@@ -126,17 +125,21 @@ async def list_memories(
     "/v1/memories",
     operation_id="delete_memories",
     dependencies=[Depends(require("admin"))],
-    responses=problems(400),
+    response_model=DeletedAnswer,
+    responses=problems(400, 409, 413, 422),
     openapi_extra={"parameters": [_USER]},
 )
-async def delete_all(request: Request, bank: Bank) -> DeletedAnswer:
+async def delete_all(request: Request, bank: Bank, once: OnceOnly) -> Response:
     """For good, everything of a user, in whichever state.
 
     As mem0's client does it, which may name other entities, and filters: see docs/mem0.md.
     """
     asked = asked_for(request, _conditions(request.query_params))
-    deleted = await bank.entities.delete_all(asked.scope, asked.filter, Along(actor=request.state.key.name))
-    return DeletedAnswer(message="Memories deleted successfully!", deleted=deleted)
+
+    def answer(deleted: int) -> str:
+        return encoded({"message": "Memories deleted successfully!", "deleted": deleted})
+
+    return await once(bank, lambda along: bank.entities.delete_all(asked.scope, asked.filter, along), answer)
 
 
 def _conditions(query: QueryParams) -> list[object]:

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from memorybank_service.http.asked import Bank
 from memorybank_service.http.auth import require
-from memorybank_service.http.json_answers import array, single
+from memorybank_service.http.idempotency import OnceOnly
+from memorybank_service.http.json_answers import array, encoded, single
 from memorybank_service.http.mem0.changes import UpdateBody
 from memorybank_service.http.mem0.routing import slashed_router
 from memorybank_service.http.mem0.shape import IMMUTABLE, history_json, mem0_json
@@ -41,31 +42,44 @@ _EXAMPLE = {
     operation_id="replace_memory",
     dependencies=_WRITE,
     response_model=dict[str, Any],
-    responses=problems(400, 404, 413, 415, 422, 507) | {200: {"content": {"application/json": {"example": _EXAMPLE}}}},
+    responses=problems(400, 404, 409, 413, 415, 422, 507)
+    | {200: {"content": {"application/json": {"example": _EXAMPLE}}}},
 )
-async def update(memory_id: PathId, body: UpdateBody, request: Request, bank: Bank) -> Response:
+async def update(memory_id: PathId, body: UpdateBody, bank: Bank, once: OnceOnly) -> Response:
     """As mem0's client does it: changes what is given; the old words stay in the history."""
-    amendment = amendment_of(body, existing(memory_id, await bank.memories.get(memory_id)))
-    kept = existing(memory_id, await bank.memories.amend(memory_id, amendment, Along(actor=request.state.key.name)))
-    return single(mem0_json(kept.memory, kept.state))
+
+    async def change(along: Along) -> Kept | None:
+        amendment = amendment_of(body, existing(memory_id, await bank.memories.get(memory_id)))
+        return await bank.memories.amend(memory_id, amendment, along)
+
+    def answer(kept: Kept | None) -> str:
+        changed = existing(memory_id, kept)
+        return encoded(mem0_json(changed.memory, changed.state))
+
+    return await once(bank, change, answer)
 
 
 @_ours_too.delete("/v1/memories/{memory_id}", dependencies=_WRITE)
 async def delete(
     memory_id: PathId,
-    request: Request,
     bank: Bank,
+    once: OnceOnly,
     delete_linked: bool = Query(False, description="Also the memories whose place it took."),
 ) -> Response:
     """For good, with the facts that were drawn from it alone."""
-    linked = await bank.entities.older_than(memory_id) if delete_linked else []
-    along = Along(actor=request.state.key.name)
-    if not await bank.memories.delete([memory_id], along):
-        raise not_found("memory", memory_id)
-    message: dict[str, Any] = {"message": "Memory deleted successfully!"}
-    if delete_linked:
-        message["cascade_count"] = await bank.memories.delete(linked, along)
-    return single(message)
+
+    async def delete(along: Along) -> int:
+        """How many were linked to it."""
+        linked = await bank.entities.older_than(memory_id) if delete_linked else []
+        if not await bank.memories.delete([memory_id], Along(actor=along.actor)):
+            raise not_found("memory", memory_id)
+        return await bank.footing.replying(along, await bank.memories.delete(linked, Along(actor=along.actor)))
+
+    def answer(linked: int) -> str:
+        cascade = {"cascade_count": linked} if delete_linked else {}
+        return encoded({"message": "Memory deleted successfully!", **cascade})
+
+    return await once(bank, delete, answer)
 
 
 @_ours_too.get("/v1/memories/{memory_id}/history", dependencies=_READ)

@@ -10,12 +10,13 @@ from starlette.responses import FileResponse, Response
 from memorybank_service.clock import rfc3339
 from memorybank_service.http.asked import Bank
 from memorybank_service.http.auth import require
-from memorybank_service.http.json_answers import listing, single
+from memorybank_service.http.idempotency import OnceOnly
+from memorybank_service.http.json_answers import encoded, listing
 from memorybank_service.http.openapi import problems
 from memorybank_service.http.paths import PathId
 from memorybank_service.http.problems import not_found
-from memorybank_service.http.v1.jobs import JobAnswer, job_json
-from memorybank_service.store import Backup
+from memorybank_service.http.v1.jobs import JobAnswer, told_job
+from memorybank_service.store import Along, Backup
 
 router = APIRouter(tags=["data"], dependencies=[Depends(require("admin"))])
 _FILE = "application/vnd.sqlite3"
@@ -59,10 +60,16 @@ class RemovedAnswer(BaseModel):
     status: str = "deleted"
 
 
-@router.post("/backup", operation_id="back_up", status_code=202, response_model=JobAnswer, responses=problems(507))
-async def back_up(bank: Bank) -> Response:
+@router.post(
+    "/backup",
+    operation_id="back_up",
+    status_code=202,
+    response_model=JobAnswer,
+    responses=problems(409, 413, 422, 507),
+)
+async def back_up(bank: Bank, once: OnceOnly) -> Response:
     """Copies everything as it is at one moment, while writing goes on. The job's result names the `backup_id`."""
-    return single(job_json(await bank.backups.begin()), 202)
+    return await once(bank, bank.backups.begin, told_job, status=202)
 
 
 @router.get("/backups", operation_id="list_backups", response_model=BackupsAnswer)
@@ -95,12 +102,18 @@ async def get_backup(backup_id: PathId, bank: Bank) -> Response:
 
 
 @router.delete(
-    "/backups/{backup_id}", operation_id="delete_backup", response_model=RemovedAnswer, responses=problems(404, 422)
+    "/backups/{backup_id}",
+    operation_id="delete_backup",
+    response_model=RemovedAnswer,
+    responses=problems(404, 409, 413, 422),
 )
-async def delete_backup(backup_id: PathId, bank: Bank) -> Response:
-    if not await bank.backups.remove(backup_id):
-        raise not_found("backup", backup_id)
-    return single({"id": backup_id, "status": "deleted"})
+async def delete_backup(backup_id: PathId, bank: Bank, once: OnceOnly) -> Response:
+    async def remove(along: Along) -> bool:
+        if not await bank.backups.remove(backup_id):
+            raise not_found("backup", backup_id)
+        return await bank.footing.replying(along, True)
+
+    return await once(bank, remove, lambda _: encoded({"id": backup_id, "status": "deleted"}))
 
 
 def backup_json(backup: Backup) -> dict[str, Any]:

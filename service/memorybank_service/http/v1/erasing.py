@@ -10,13 +10,14 @@ from memorybank_service.clock import rfc3339_exact
 from memorybank_service.http.asked import EVERY_USER, Bank
 from memorybank_service.http.auth import require
 from memorybank_service.http.fields import Strict
-from memorybank_service.http.json_answers import listing, single
+from memorybank_service.http.idempotency import OnceOnly
+from memorybank_service.http.json_answers import encoded, listing
 from memorybank_service.http.openapi import problems
 from memorybank_service.http.paths import PathId
 from memorybank_service.http.problems import Problem
 from memorybank_service.http.times import Time
 from memorybank_service.memory.erasing import ErasureReceipt
-from memorybank_service.store import Erasure
+from memorybank_service.store import Along, Erasure
 
 router = APIRouter(tags=["data"], dependencies=[Depends(require("admin"))])
 _EXAMPLE: dict[str, Any] = {
@@ -72,11 +73,15 @@ class AgainRequest(Strict):
 
 
 @router.delete(
-    "/users/{user_id}", operation_id="erase_user", response_model=ErasedAnswer, responses=problems(422, 503, 507)
+    "/users/{user_id}",
+    operation_id="erase_user",
+    response_model=ErasedAnswer,
+    responses=problems(409, 413, 422, 503, 507),
 )
 async def erase_user(
     user_id: PathId,
     bank: Bank,
+    once: OnceOnly,
     backups: Annotated[
         Literal["keep", "delete"], Query(description="What becomes of the backups on this volume: they hold the user.")
     ] = "keep",
@@ -88,7 +93,12 @@ async def erase_user(
     """
     if user_id == EVERY_USER:
         raise Problem(422, "invalid-request", "user_id: must be one user.", [{"field": "user_id", "message": "is all"}])
-    return single(_erased_json(await bank.erasing.erase(user_id, with_backups=backups == "delete")))
+
+    async def erase(along: Along) -> ErasureReceipt:
+        done = await bank.erasing.erase(user_id, with_backups=backups == "delete")
+        return await bank.footing.replying(along, done)
+
+    return await once(bank, erase, lambda done: encoded(_erased_json(done)))
 
 
 @router.get("/erasures", operation_id="list_erasures", response_model=ErasuresAnswer)
@@ -98,15 +108,22 @@ async def list_erasures(bank: Bank) -> Response:
 
 
 @router.post(
-    "/erasures", operation_id="erase_again", response_model=AgainAnswer, responses=problems(409, 422, 503, 507)
+    "/erasures",
+    operation_id="erase_again",
+    response_model=AgainAnswer,
+    responses=problems(400, 409, 413, 415, 422, 503, 507),
 )
-async def erase_again(body: AgainRequest, bank: Bank) -> Response:
+async def erase_again(body: AgainRequest, bank: Bank, once: OnceOnly) -> Response:
     """After an older backup was restored on another volume: erases those whom these receipts are about once more.
 
     On the volume where they were erased this is done at the start.
     """
-    receipts = await bank.erasing.again([given.erasure() for given in body.erasures])
-    return await listing(receipts, _erased_json)
+
+    async def erase(along: Along) -> list[ErasureReceipt]:
+        done = await bank.erasing.again([given.erasure() for given in body.erasures])
+        return await bank.footing.replying(along, done)
+
+    return await once(bank, erase, lambda done: encoded({"results": [_erased_json(receipt) for receipt in done]}))
 
 
 def erasure_json(erasure: Erasure) -> dict[str, Any]:

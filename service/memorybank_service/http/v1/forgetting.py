@@ -10,10 +10,13 @@ from memorybank_service.clock import rfc3339
 from memorybank_service.http.asked import Bank, scope_of, tenant_of
 from memorybank_service.http.auth import require
 from memorybank_service.http.fields import Limit, Name, Strict, shown_as
+from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.json_answers import listing
 from memorybank_service.http.memory_json import EXAMPLE, MemoryAnswer, memory_json
 from memorybank_service.http.openapi import problems
+from memorybank_service.memory.forgetting import ForgettingResult
 from memorybank_service.memory.outlook import Outlook
+from memorybank_service.store import Along
 
 router = APIRouter(prefix="/forgetting", tags=["forgetting"])
 
@@ -77,19 +80,28 @@ class PreviewAnswer(BaseModel):
     "/run",
     operation_id="run_forgetting",
     dependencies=[Depends(require("admin"))],
-    responses=problems(400, 413, 415, 422, 507),
+    response_model=RunAnswer,
+    responses=problems(400, 409, 413, 415, 422, 507),
 )
-async def run_forgetting(request: Request, bank: Bank, body: RunRequest | None = None) -> RunAnswer:
+async def run_forgetting(request: Request, bank: Bank, once: OnceOnly, body: RunRequest | None = None) -> Response:
     """Records what has faded by now, and deletes what is due. Once or a thousand times comes to the same."""
     dry_run = body is not None and body.dry_run
-    result = await (bank.decay.try_out() if dry_run else tenant_of(request).scheduler.run_forgetting())
-    return RunAnswer(
-        status="completed",
-        dry_run=dry_run,
-        timestamp=rfc3339(bank.now()),
-        faded=result.faded,
-        purged=result.purged,
-    )
+
+    async def run(along: Along) -> ForgettingResult:
+        result = await (bank.decay.try_out() if dry_run else tenant_of(request).scheduler.run_forgetting())
+        return await bank.footing.replying(along, result)
+
+    def answer(result: ForgettingResult) -> str:
+        run = RunAnswer(
+            status="completed",
+            dry_run=dry_run,
+            timestamp=rfc3339(bank.now()),
+            faded=result.faded,
+            purged=result.purged,
+        )
+        return run.model_dump_json()
+
+    return await once(bank, run, answer)
 
 
 class PreviewQuery(BaseModel):

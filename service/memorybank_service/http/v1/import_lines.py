@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
-from memorybank_service.http.fields import LARGEST_CONTENT, Importance, Name, PlainMetadata, Strict, Text
+from memorybank_service.http.fields import LARGEST_CONTENT, Importance, Name, PlainMetadata, Strict, Text, is_blank
 from memorybank_service.http.problems import field_errors
 from memorybank_service.http.times import Day, Time, parse_day
 from memorybank_service.http.v1.bodies import AddRequest
@@ -111,7 +111,7 @@ LineType = Literal["memorybank-export", "memory", "event", "tombstone", "summary
 
 def rows_of(number: int, line: bytes) -> list[ImportRow]:
     """What the line of this number holds; one row that says what is wrong with it, if anything is."""
-    if not line.strip():
+    if _is_blank(line):
         return []
     try:
         value = json.loads(line)
@@ -160,10 +160,8 @@ class Lines:
 
     def __init__(self) -> None:
         self._rest, self._number, self._too_long = b"", 0, False
-
-    @property
-    def count(self) -> int:
-        return self._number
+        self.are_blank = True
+        """There has been nothing in them yet."""
 
     def feed(self, chunk: bytes) -> Sequence[ImportRow]:
         *whole, self._rest = (self._rest + chunk).split(b"\n")
@@ -181,5 +179,11 @@ class Lines:
         self._number += 1
         too_long, self._too_long = self._too_long or len(line) > LARGEST_LINE, False
         if too_long:
+            self.are_blank = False
             return [refused(self._number, "line", f"must be at most {LARGEST_LINE} bytes")]
+        self.are_blank = self.are_blank and _is_blank(line)
         return rows_of(self._number, line)
+
+
+def _is_blank(line: bytes) -> bool:
+    return not line.startswith(b"{") and is_blank(line.decode(errors="replace"))

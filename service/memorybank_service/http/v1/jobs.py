@@ -1,6 +1,6 @@
 """Work in the background, as the tenant's administrator sees it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,12 +10,13 @@ from memorybank_service.clock import rfc3339
 from memorybank_service.http.asked import Bank
 from memorybank_service.http.auth import require
 from memorybank_service.http.fields import Limit
-from memorybank_service.http.json_answers import listing, single
+from memorybank_service.http.idempotency import OnceOnly
+from memorybank_service.http.json_answers import encoded, listing, single
 from memorybank_service.http.openapi import problems
 from memorybank_service.http.paths import PathId
 from memorybank_service.http.problems import Problem, not_found
 from memorybank_service.memory.bank import MemoryBank
-from memorybank_service.store import Job, JobState
+from memorybank_service.store import Along, Job, JobState
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(require("admin"))])
 
@@ -90,11 +91,16 @@ async def get_job(job_id: PathId, bank: Bank) -> Response:
     operation_id="retry_job",
     status_code=202,
     response_model=JobAnswer,
-    responses=problems(404, 409, 422, 507),
+    responses=problems(404, 409, 413, 422, 507),
 )
-async def retry_job(job_id: PathId, bank: Bank) -> Response:
+async def retry_job(job_id: PathId, bank: Bank, once: OnceOnly) -> Response:
     """Puts a dead or cancelled job back into the queue."""
-    return await _changed(bank, job_id, await bank.jobs.retry(job_id), "dead or cancelled one can be tried again")
+
+    async def retry(along: Along) -> Job:
+        queued = await bank.jobs.retry(job_id, along)
+        return queued or await _unchanged(bank, job_id, "dead or cancelled one can be tried again")
+
+    return await once(bank, retry, told_job, status=202)
 
 
 @router.post(
@@ -102,11 +108,16 @@ async def retry_job(job_id: PathId, bank: Bank) -> Response:
     operation_id="cancel_job",
     status_code=202,
     response_model=JobAnswer,
-    responses=problems(404, 409, 422, 507),
+    responses=problems(404, 409, 413, 422, 507),
 )
-async def cancel_job(job_id: PathId, bank: Bank) -> Response:
+async def cancel_job(job_id: PathId, bank: Bank, once: OnceOnly) -> Response:
     """One that runs stops where it next looks up."""
-    return await _changed(bank, job_id, await bank.jobs.cancel(job_id), "queued or running one can be cancelled")
+
+    async def cancel(along: Along) -> Job:
+        cancelled = await bank.jobs.cancel(job_id, along)
+        return cancelled or await _unchanged(bank, job_id, "queued or running one can be cancelled")
+
+    return await once(bank, cancel, told_job, status=202)
 
 
 def job_json(job: Job) -> dict[str, Any]:
@@ -125,6 +136,11 @@ def job_json(job: Job) -> dict[str, Any]:
     }
 
 
+def told_job(job: Job) -> str:
+    """The answer to what began a job, or changed one."""
+    return encoded(job_json(job))
+
+
 async def found_job(bank: MemoryBank, job_id: str) -> Job:
     """Raises Problem 404."""
     job = await bank.jobs.get(job_id)
@@ -133,10 +149,9 @@ async def found_job(bank: MemoryBank, job_id: str) -> Job:
     return job
 
 
-async def _changed(bank: MemoryBank, job_id: str, changed: bool, possible: str) -> Response:
+async def _unchanged(bank: MemoryBank, job_id: str, possible: str) -> NoReturn:
+    """Raises Problem 404, 409."""
     job = await found_job(bank, job_id)
-    if not changed:
-        waits = job.state in ("dead", "cancelled") and "tried" in possible
-        reason = "another of its kind waits already" if waits else f"only a {possible}"
-        raise Problem(409, "conflict", f"The job is {job.state}; {reason}.")
-    return single(job_json(job), 202)
+    waits = job.state in ("dead", "cancelled") and "tried" in possible
+    reason = "another of its kind waits already" if waits else f"only a {possible}"
+    raise Problem(409, "conflict", f"The job is {job.state}; {reason}.")

@@ -1,5 +1,6 @@
 """Memories one by one, and the list of them."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -20,7 +21,7 @@ from memorybank_service.http.problems import not_found
 from memorybank_service.http.times import Time
 from memorybank_service.memory.keeping import EVERY_STATE, Kept
 from memorybank_service.memory.retention import MemoryState
-from memorybank_service.store import Along, Amendment, Event
+from memorybank_service.store import Amendment, Event
 
 router = APIRouter(tags=["memories"])
 _READ, _WRITE = [Depends(require("read"))], [Depends(require("write"))]
@@ -154,11 +155,12 @@ async def get_memory(memory_id: PathId, bank: Bank) -> Response:
     operation_id="update_memory",
     dependencies=_WRITE,
     response_model=MemoryAnswer,
-    responses=problems(400, 404, 413, 415, 422, 503, 507),
+    responses=problems(400, 404, 409, 413, 415, 422, 503, 507),
 )
-async def update_memory(memory_id: PathId, body: PatchRequest, request: Request, bank: Bank) -> Response:
+async def update_memory(memory_id: PathId, body: PatchRequest, bank: Bank, once: OnceOnly) -> Response:
     """Changes what is given. Its strength and its age stay as they are."""
-    return single(_shown(memory_id, await bank.memories.amend(memory_id, body.amendment, _by(request))))
+    amendment = body.amendment
+    return await once(bank, lambda along: bank.memories.amend(memory_id, amendment, along), _telling(memory_id))
 
 
 @router.delete(
@@ -166,13 +168,17 @@ async def update_memory(memory_id: PathId, body: PatchRequest, request: Request,
     operation_id="delete_memory",
     dependencies=_WRITE,
     response_model=DeletedAnswer,
-    responses=problems(404, 422, 503),
+    responses=problems(404, 409, 413, 422, 503),
 )
-async def delete_memory(memory_id: PathId, request: Request, bank: Bank) -> Response:
+async def delete_memory(memory_id: PathId, bank: Bank, once: OnceOnly) -> Response:
     """For good, with the facts that were drawn from it alone; the history keeps that there was one, not its words."""
-    if not await bank.memories.delete([memory_id], _by(request)):
-        raise not_found("memory", memory_id)
-    return single({"id": memory_id, "status": "deleted", "message": "Memory deleted successfully!"})
+
+    def answer(deleted: int) -> str:
+        if not deleted:
+            raise not_found("memory", memory_id)
+        return encoded({"id": memory_id, "status": "deleted", "message": "Memory deleted successfully!"})
+
+    return await once(bank, lambda along: bank.memories.delete([memory_id], along), answer)
 
 
 @router.get(
@@ -199,11 +205,7 @@ async def get_memory_history(memory_id: PathId, bank: Bank) -> Response:
 )
 async def restore_memory(memory_id: PathId, bank: Bank, once: OnceOnly) -> Response:
     """Brings it back from fading, expiry or supersession, as fresh as on the day it arrived."""
-
-    def answer(kept: Kept | None) -> str:
-        return encoded(_shown(memory_id, kept))
-
-    return await once(bank, lambda along: bank.memories.restore(memory_id, along), answer)
+    return await once(bank, lambda along: bank.memories.restore(memory_id, along), _telling(memory_id))
 
 
 @router.put(
@@ -211,11 +213,11 @@ async def restore_memory(memory_id: PathId, bank: Bank, once: OnceOnly) -> Respo
     operation_id="pin_memory",
     dependencies=_WRITE,
     response_model=MemoryAnswer,
-    responses=problems(404, 422, 503, 507),
+    responses=problems(404, 409, 413, 422, 503, 507),
 )
-async def pin_memory(memory_id: PathId, request: Request, bank: Bank) -> Response:
+async def pin_memory(memory_id: PathId, bank: Bank, once: OnceOnly) -> Response:
     """A pinned memory never fades."""
-    return single(_shown(memory_id, await bank.memories.pin(memory_id, True, _by(request))))
+    return await once(bank, lambda along: bank.memories.pin(memory_id, True, along), _telling(memory_id))
 
 
 @router.delete(
@@ -223,11 +225,11 @@ async def pin_memory(memory_id: PathId, request: Request, bank: Bank) -> Respons
     operation_id="unpin_memory",
     dependencies=_WRITE,
     response_model=MemoryAnswer,
-    responses=problems(404, 422, 503, 507),
+    responses=problems(404, 409, 413, 422, 503, 507),
 )
-async def unpin_memory(memory_id: PathId, request: Request, bank: Bank) -> Response:
+async def unpin_memory(memory_id: PathId, bank: Bank, once: OnceOnly) -> Response:
     """From now on it fades as others do, by the time since it was last recalled."""
-    return single(_shown(memory_id, await bank.memories.pin(memory_id, False, _by(request))))
+    return await once(bank, lambda along: bank.memories.pin(memory_id, False, along), _telling(memory_id))
 
 
 def event_json(event: Event) -> dict[str, Any]:
@@ -247,8 +249,9 @@ def event_json(event: Event) -> dict[str, Any]:
     }
 
 
-def _by(request: Request) -> Along:
-    return Along(actor=request.state.key.name)
+def _telling(memory_id: str) -> Callable[[Kept | None], str]:
+    """The answer to a change."""
+    return lambda kept: encoded(_shown(memory_id, kept))
 
 
 def _shown(memory_id: str, kept: Kept | None) -> dict[str, Any]:

@@ -1,29 +1,45 @@
 """Taking the tenant's memories elsewhere, and bringing them in: newline-delimited JSON, streamed both ways."""
 
 import asyncio
+import hashlib
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from memorybank_service.http.asked import EVERY_USER, Bank, tenant_of
 from memorybank_service.http.auth import require
-from memorybank_service.http.fields import Name
-from memorybank_service.http.json_answers import single
+from memorybank_service.http.fields import NOT_BLANK, Name
+from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.openapi import problems
 from memorybank_service.http.problems import Problem
 from memorybank_service.http.v1.export_lines import first_line, last_line, memory_lines, rest_lines
 from memorybank_service.http.v1.import_lines import Lines
-from memorybank_service.http.v1.jobs import JobAnswer, job_json
+from memorybank_service.http.v1.jobs import JobAnswer, told_job
 from memorybank_service.memory.bank import MemoryBank
-from memorybank_service.store import Job
+from memorybank_service.store.parts import UploadFile
 
 router = APIRouter(tags=["data"], dependencies=[Depends(require("admin"))])
 NDJSON = "application/x-ndjson"
-_LINE: dict[str, Any] = {"type": "string", "description": "One JSON object a line."}
+_LEAVING: dict[str, Any] = {
+    "schema": {"type": "string", "description": "One JSON object a line."},
+    "example": '{"type":"memorybank-export","version":1,"tenant_id":"customer1","user_id":null}\n'
+    '{"type":"memory","id":"m1","content":"I take the night train to Vienna.","user_id":"ada"}\n'
+    '{"type":"end","memories":1,"others":0}\n',
+}
+_COMING: dict[str, Any] = {
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "pattern": NOT_BLANK,
+        "description": "One JSON object a line. A line that cannot be taken in is told of in the job's result.",
+    },
+    "example": '{"content":"I take the night train to Vienna.","user_id":"ada"}\n'
+    '{"content":"It leaves at nine.","user_id":"ada"}\n',
+}
 _READ_AT_ONCE = 256 << 10
 
 
@@ -31,7 +47,7 @@ _READ_AT_ONCE = 256 << 10
     "/export",
     operation_id="export",
     response_class=Response,
-    responses={200: {"description": "An export", "content": {NDJSON: {"schema": _LINE}}}, **problems(422)},
+    responses={200: {"description": "An export", "content": {NDJSON: _LEAVING}}, **problems(422)},
 )
 async def export(
     request: Request,
@@ -55,14 +71,10 @@ async def export(
     operation_id="import",
     status_code=202,
     response_model=JobAnswer,
-    responses=problems(409, 422, 503, 507),
-    openapi_extra={"requestBody": {"required": True, "content": {NDJSON: {"schema": _LINE}}}},
+    responses=problems(409, 413, 422, 503, 507),
+    openapi_extra={"requestBody": {"required": True, "content": {NDJSON: _COMING}}},
 )
-async def take_in(
-    request: Request,
-    bank: Bank,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$")] = None,
-) -> Response:
+async def take_in(request: Request, bank: Bank, once: OnceOnly) -> Response:
     """Takes in an export, or memories as POST /v1/memories takes them, one a line; when it answers, they are on disk.
 
     A job takes them in from there. Its `result` counts what was `imported`, what was there already (`unchanged`) and
@@ -70,38 +82,37 @@ async def take_in(
     other out. Sent again under the same Idempotency-Key, it is the same job.
     """
     job_id = str(uuid.uuid4())
-    if idempotency_key is not None:
-        job_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{request.state.key.name}/{idempotency_key}"))
-        if (known := await bank.jobs.get(job_id)) is not None:
-            return single(job_json(known), 202)
-    under_way: set[tuple[str, ...]] = request.app.state.idempotent_under_way
-    if (slot := (job_id,)) in under_way:
-        detail = "A request with this Idempotency-Key is still under way; try again in a moment."
-        raise Problem(409, "request-under-way", detail, headers={"Retry-After": "1"})
-    under_way.add(slot)
+    file = await bank.importing.upload(job_id)
     try:
-        return single(job_json(await _received(request, bank, job_id)), 202)
-    finally:
-        under_way.discard(slot)
-
-
-async def _received(request: Request, bank: MemoryBank, job_id: str) -> Job:
-    """Checked line by line on its way to the disk. Raises Problem where it is empty."""
-    file, lines = await bank.importing.upload(job_id), Lines()
-    try:
-        waiting = bytearray()
-        async for chunk in request.stream():
-            waiting += chunk
-            if len(waiting) >= _READ_AT_ONCE:
-                await bank.importing.write(file, await asyncio.to_thread(lines.feed, bytes(waiting)))
-                waiting.clear()
-        await bank.importing.write(file, await asyncio.to_thread(lines.feed, bytes(waiting)))
-        await bank.importing.write(file, await asyncio.to_thread(lines.end))
-        if lines.count == 0:
-            raise Problem(422, "invalid-request", "There is no line in it.", [{"field": "body", "message": "is empty"}])
-        return await bank.importing.begin(job_id, file)
+        return await once(
+            bank,
+            lambda along: bank.importing.begin(job_id, file, along),
+            told_job,
+            status=202,
+            body=lambda: _received(request, bank, file),
+        )
     finally:
         await bank.importing.drop(file)
+
+
+async def _received(request: Request, bank: MemoryBank, file: UploadFile) -> bytes:
+    """Checked line by line on its way to the disk; returns its SHA-256. Raises Problem where it is empty."""
+    lines, waiting, digest = Lines(), bytearray(), hashlib.sha256()
+
+    async def write() -> None:
+        digest.update(waiting)
+        await bank.importing.write(file, await asyncio.to_thread(lines.feed, bytes(waiting)))
+        waiting.clear()
+
+    async for chunk in request.stream():
+        waiting += chunk
+        if len(waiting) >= _READ_AT_ONCE:
+            await write()
+    await write()
+    await bank.importing.write(file, await asyncio.to_thread(lines.end))
+    if lines.are_blank:
+        raise Problem(422, "invalid-request", "There is no line in it.", [{"field": "body", "message": "is empty"}])
+    return digest.digest()
 
 
 async def _export(bank: MemoryBank, tenant_id: str, user_id: str | None) -> AsyncGenerator[bytes, None]:
