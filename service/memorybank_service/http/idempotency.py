@@ -5,6 +5,7 @@ one under the same key is refused, and so is one that comes while the first is s
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar, cast
@@ -13,6 +14,7 @@ from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
 from memorybank_service.http.problems import Problem
+from memorybank_service.http.whose import ids_in
 from memorybank_service.memory.bank import MemoryBank
 from memorybank_service.store import Along, Receipt
 
@@ -111,8 +113,13 @@ def _route(request: Request) -> str:
 
 
 async def _digest(request: Request, body: Callable[[], Awaitable[bytes]]) -> bytes:
-    """Of the request as it was sent: its path tells apart what one route does to several memories."""
+    """Of the request as it was sent: its path tells apart what one route does to several memories.
+
+    And its headers, whose memories it is about: nobody gets the answer that was given to another one.
+    """
     digest = hashlib.sha256(request.scope["raw_path"] + b"?" + request.scope["query_string"] + b"\n")
+    if whose := ids_in(request.headers):
+        digest.update(json.dumps(whose, sort_keys=True).encode() + b"\n")
     digest.update(await body())
     return digest.digest()
 

@@ -81,6 +81,9 @@ def _description(app: FastAPI) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas |= filter_schemas() | {"Problem": _problem()}
+    for schema in schemas.values():
+        for example in schema.get("examples", []):
+            _bring_back_nulls(example, schema, schemas)
     components["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "`Authorization: Token KEY` is taken too."}
     }
@@ -100,6 +103,22 @@ def _say_what_is_json(operation: dict[str, Any]) -> None:
         if "contentSchema" in schema:
             del parameter["schema"]
             parameter["content"] = {schema["contentMediaType"]: {"schema": schema["contentSchema"]}}
+
+
+def _bring_back_nulls(example: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """FastAPI leaves them out, of examples too, in which a field that is always there must not be missing."""
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].removeprefix(_SCHEMAS)]
+    if isinstance(example, list):
+        for item in example:
+            _bring_back_nulls(item, schema.get("items", {}), schemas)
+    elif isinstance(example, dict):
+        for name, part in schema.get("properties", {}).items():
+            if name in example:
+                described = next((one for one in part.get("anyOf", []) if "$ref" in one), part)
+                _bring_back_nulls(example[name], described, schemas)
+            elif name in schema.get("required", []):
+                example[name] = None
 
 
 def _describe_problems(path: str, operation: dict[str, Any]) -> None:

@@ -195,6 +195,16 @@ class TestWithAModel:
         other = await client.post(path, json={**body, "model": "m2"}, headers=KEY)
         assert other.status_code == 422
 
+    async def test_an_answer_is_never_given_to_another_user_that_a_header_names(
+        self, client: httpx.AsyncClient, provider: Provider
+    ) -> None:
+        provider.answer(says("Lapsang souchong, Ada."))
+        body = {"model": "m1", "messages": [{"role": "user", "content": "Which tea do I like?"}]}
+        ada, ben = ({**KEY, "X-MemoryBank-User": user} for user in ("ada", "ben"))
+        assert (await client.post("/v1/chat/completions", json=body, headers=ada)).status_code == 200
+        assert (await client.post("/v1/chat/completions", json=body, headers=ada)).status_code == 200
+        assert (await client.post("/v1/chat/completions", json=body, headers=ben)).status_code == 422
+
     async def test_a_chat_under_way_is_not_begun_again(self, client: httpx.AsyncClient, provider: Provider) -> None:
         provider.answer(says("Lapsang souchong."))
         body = {"query": "Which tea do I like?", "metadata": {"user_id": "ada"}}

@@ -2,7 +2,9 @@
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from memorybank_service.store import (
     Along,
     Amendment,
     ConflictError,
+    Job,
     JobEnd,
     NewJob,
     NewMemory,
@@ -140,6 +143,25 @@ def test_the_history_of_a_deleted_memory_keeps_none_of_its_words(open_store: Ope
 
 def receipt(key: str, at: float = 1.0) -> Receipt:
     return Receipt("default", "POST /v1/memories", key, b"digest", at, 200, lambda added: f"{len(added)} stored")  # type: ignore[arg-type]
+
+
+def test_a_job_and_the_answer_that_names_it_are_written_together_or_not_at_all(open_store: Open) -> None:
+    store = open_store()
+    named = replace(receipt("k1"), answer=lambda job: cast(Job, job).id)
+    job = store.enqueue(NewJob("import"), 1.0, Along(receipt=named)).result()
+    kept = store.reply("default", "POST /v1/memories", "k1", 2.0)
+    assert kept is not None
+    assert kept.body == job.id
+    with pytest.raises(ConflictError):
+        store.enqueue(NewJob("import"), 1.0, Along(receipt=named)).result()
+    assert [one.id for one in store.jobs()] == [job.id]
+    cancelled = replace(receipt("k2"), answer=lambda job: cast(Job, job).state)
+    assert store.retry_job(job.id, 2.0, Along(receipt=cancelled)).result() is None
+    assert store.reply("default", "POST /v1/memories", "k2", 2.0) is None
+    store.cancel_job(job.id, 2.0, Along(receipt=cancelled)).result()
+    kept = store.reply("default", "POST /v1/memories", "k2", 2.0)
+    assert kept is not None
+    assert kept.body == "cancelled"
 
 
 def test_an_answer_is_kept_with_its_write_for_a_day(open_store: Open) -> None:

@@ -19,7 +19,8 @@ class UpdateBody(BaseModel):
         extra="ignore",
         strict=True,
         json_schema_extra={
-            "anyOf": [{"required": [name]} for name in ("text", "metadata", "timestamp", "expiration_date")]
+            "anyOf": [{"required": [name]} for name in ("text", "metadata", "timestamp", "expiration_date")],
+            "examples": [{"text": "I take the night train to Vienna on Friday.", "metadata": {"topic": "travel"}}],
         },
     )
 

@@ -15,7 +15,7 @@ from memorybank_service.http.batch_body import read_batch
 from memorybank_service.http.fields import shown_as
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.json_answers import encoded
-from memorybank_service.http.memory_json import MemoryAnswer, memory_json
+from memorybank_service.http.memory_json import EXAMPLE, MemoryAnswer, memory_json
 from memorybank_service.http.openapi import json_body, problems
 from memorybank_service.http.problems import require_json
 from memorybank_service.http.v1.bodies import (
@@ -33,14 +33,20 @@ _ENOUGH_ERRORS = 20
 
 
 class AddedMemory(MemoryAnswer):
+    model_config = shown_as(**EXAMPLE, is_new=True)
+
     is_new: bool = Field(description="False: it was there already, word for word under the same id.")
 
 
 class AddedOne(AddedMemory):
+    model_config = shown_as(**EXAMPLE, is_new=True, degraded=[])
+
     degraded: list[str] = Field(description="What was asked for and will not be done, each a sentence.")
 
 
 class AddedConversation(BaseModel):
+    model_config = shown_as(results=[EXAMPLE | {"is_new": True}], degraded=[])
+
     results: list[AddedMemory]
     degraded: list[str]
 

@@ -10,6 +10,7 @@ from starlette.responses import FileResponse, Response
 from memorybank_service.clock import rfc3339
 from memorybank_service.http.asked import Bank
 from memorybank_service.http.auth import require
+from memorybank_service.http.fields import shown_as
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.json_answers import encoded, listing
 from memorybank_service.http.openapi import problems
@@ -56,6 +57,8 @@ class BackupsAnswer(BaseModel):
 
 
 class RemovedAnswer(BaseModel):
+    model_config = shown_as(id="20270115T080000Z-5f0e8f0c", status="deleted")
+
     id: str
     status: str = "deleted"
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from memorybank_service.clock import rfc3339_exact
 from memorybank_service.http.asked import EVERY_USER, Bank
 from memorybank_service.http.auth import require
-from memorybank_service.http.fields import Strict
+from memorybank_service.http.fields import Strict, shown_as
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.json_answers import encoded, listing
 from memorybank_service.http.openapi import problems
@@ -40,6 +40,8 @@ class ErasureAnswer(BaseModel):
 
 
 class ErasedAnswer(ErasureAnswer):
+    model_config = shown_as(**_EXAMPLE, backups=[], removed_backups=["20270115T080000Z-5f0e8f0c"], files_clean=True)
+
     backups: list[str] = Field(description="On this volume, made before: they are not covered.")
     removed_backups: list[str]
     files_clean: bool = Field(

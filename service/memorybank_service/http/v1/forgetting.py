@@ -37,26 +37,24 @@ class RunAnswer(BaseModel):
     purged: int = Field(description="Memories that this run deleted for good.")
 
 
+_OUTLOOK: dict[str, Any] = EXAMPLE | {
+    "retention": 0.5,
+    "strength": 1,
+    "threshold": 0.1,
+    "fades_at": "2027-01-31T10:50:33.600Z",
+    "fades_in_next_run": False,
+    "purge_due": None,
+    "purged_in_next_run": False,
+    "reason": "retention 0.50 falls below the threshold 0.10 after 2027-01-31T10:50:33.600Z",
+}
+
+
 class OutlookAnswer(MemoryAnswer):
     """If nobody recalls it and the service goes on running."""
 
     model_config = ConfigDict(
         title="Outlook",
-        json_schema_extra={
-            "examples": [
-                EXAMPLE
-                | {
-                    "retention": 0.5,
-                    "strength": 1,
-                    "threshold": 0.1,
-                    "fades_at": "2027-01-31T10:50:33.600Z",
-                    "fades_in_next_run": False,
-                    "purge_due": None,
-                    "purged_in_next_run": False,
-                    "reason": "retention 0.50 falls below the threshold 0.10 after 2027-01-31T10:50:33.600Z",
-                }
-            ]
-        },
+        json_schema_extra={"examples": [_OUTLOOK]},
     )
 
     retention: float = Field(description="What is left of it: e^(-t/S), from 1 down to 0.")
@@ -70,6 +68,8 @@ class OutlookAnswer(MemoryAnswer):
 
 
 class PreviewAnswer(BaseModel):
+    model_config = shown_as(results=[_OUTLOOK], next_cursor=None, total=1, next_run="2027-01-16T08:00:00.000Z")
+
     results: list[OutlookAnswer]
     next_cursor: str | None
     total: int

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from memorybank_service.clock import rfc3339
 from memorybank_service.http.asked import Bank
 from memorybank_service.http.auth import require
-from memorybank_service.http.fields import Limit
+from memorybank_service.http.fields import Limit, shown_as
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.json_answers import encoded, listing, single
 from memorybank_service.http.openapi import problems
@@ -21,26 +21,25 @@ from memorybank_service.store import Along, Job, JobState
 router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(require("admin"))])
 
 
+_EXAMPLE: dict[str, Any] = {
+    "id": "5f0e8f0c-3a3b-4c7e-9b0e-2f6f2a9d1c11",
+    "kind": "reembed",
+    "state": "running",
+    "user_id": None,
+    "attempts": 1,
+    "due": "2027-01-15T08:00:00.000Z",
+    "progress": {"done": 300, "of": 1000},
+    "result": None,
+    "error": None,
+    "created_at": "2027-01-15T08:00:00.000Z",
+    "updated_at": "2027-01-15T08:00:30.000Z",
+}
+
+
 class JobAnswer(BaseModel):
     model_config = ConfigDict(
         title="Job",
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "5f0e8f0c-3a3b-4c7e-9b0e-2f6f2a9d1c11",
-                    "kind": "reembed",
-                    "state": "running",
-                    "user_id": None,
-                    "attempts": 1,
-                    "due": "2027-01-15T08:00:00.000Z",
-                    "progress": {"done": 300, "of": 1000},
-                    "result": None,
-                    "error": None,
-                    "created_at": "2027-01-15T08:00:00.000Z",
-                    "updated_at": "2027-01-15T08:00:30.000Z",
-                }
-            ]
-        },
+        json_schema_extra={"examples": [_EXAMPLE]},
     )
 
     id: str
@@ -57,6 +56,8 @@ class JobAnswer(BaseModel):
 
 
 class JobsAnswer(BaseModel):
+    model_config = shown_as(results=[_EXAMPLE], next_cursor=None)
+
     results: list[JobAnswer]
     next_cursor: str | None
 

@@ -14,7 +14,7 @@ from memorybank_service.http.fields import Cursor, Importance, Limit, Name, Plai
 from memorybank_service.http.filters import JsonFilter
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.json_answers import array, encoded, listing, single
-from memorybank_service.http.memory_json import MemoryAnswer, memory_json
+from memorybank_service.http.memory_json import EXAMPLE, MemoryAnswer, memory_json
 from memorybank_service.http.openapi import problems
 from memorybank_service.http.paths import PathId
 from memorybank_service.http.problems import not_found
@@ -32,6 +32,8 @@ UNCHANGED: Any = None
 
 
 class ListAnswer(BaseModel):
+    model_config = shown_as(results=[EXAMPLE], next_cursor="41", total=42)
+
     results: list[MemoryAnswer]
     next_cursor: str | None = Field(description="Ask with it for the next page; null: this is the last one.")
     total: int = Field(description="On all pages.")
@@ -201,7 +203,7 @@ async def get_memory_history(memory_id: PathId, bank: Bank) -> Response:
     operation_id="restore_memory",
     dependencies=_WRITE,
     response_model=MemoryAnswer,
-    responses=problems(404, 409, 422, 503, 507),
+    responses=problems(404, 409, 413, 422, 503, 507),
 )
 async def restore_memory(memory_id: PathId, bank: Bank, once: OnceOnly) -> Response:
     """Brings it back from fading, expiry or supersession, as fresh as on the day it arrived."""

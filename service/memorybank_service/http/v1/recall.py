@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from memorybank_service.http.asked import Bank, scope_of
 from memorybank_service.http.auth import require
-from memorybank_service.http.fields import WHOLE, Name, Text, TopK
+from memorybank_service.http.fields import WHOLE, Name, Text, TopK, shown_as
 from memorybank_service.http.filters import Filters
 from memorybank_service.http.json_answers import listing
 from memorybank_service.http.memory_json import EXAMPLE, FoundMemoryAnswer, found_json
@@ -78,6 +78,8 @@ class SearchRequest(_Wanted):
 
 
 class SearchAnswer(BaseModel):
+    model_config = shown_as(results=[EXAMPLE | {"score": 1.42, "similarity": 0.83, "retention": 0.97}], degraded=[])
+
     results: list[FoundMemoryAnswer] = Field(description="The best first.")
     degraded: list[str] = Field(description="What could not be used for it, each a sentence.")
 
