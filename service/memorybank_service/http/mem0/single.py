@@ -69,14 +69,13 @@ async def delete(
     """For good, with the facts that were drawn from it alone."""
 
     async def delete(along: Along) -> int:
-        """How many were linked to it."""
         linked = await bank.entities.older_than(memory_id) if delete_linked else []
-        if not await bank.memories.delete([memory_id], Along(actor=along.actor)):
-            raise not_found("memory", memory_id)
-        return await bank.footing.replying(along, await bank.memories.delete(linked, Along(actor=along.actor)))
+        return await bank.memories.delete([memory_id, *linked], along)
 
-    def answer(linked: int) -> str:
-        cascade = {"cascade_count": linked} if delete_linked else {}
+    def answer(deleted: int) -> str:
+        if not deleted:
+            raise not_found("memory", memory_id)
+        cascade = {"cascade_count": deleted - 1} if delete_linked else {}
         return encoded({"message": "Memory deleted successfully!", **cascade})
 
     return await once(bank, delete, answer)
