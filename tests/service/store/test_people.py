@@ -202,7 +202,7 @@ def test_nothing_is_written_that_was_made_of_what_has_changed_meanwhile(open_sto
 def test_jobs_that_were_done_together_end_together(open_store: Open) -> None:
     store = open_store()
     store.add([said("a")]).result()
-    ids = [store.enqueue(NewJob("extract", user_id="ada"), NOON + place).result() for place in range(3)]
+    ids = [store.enqueue(NewJob("extract", user_id="ada"), NOON + place).result().id for place in range(3)]
     store.enqueue(NewJob("extract", user_id="ben", due=NOON * 2), NOON).result()
     job = store.take_job(NOON, frozenset({"extract"})).result()
     assert job is not None
@@ -221,7 +221,7 @@ def test_jobs_that_were_done_together_end_together(open_store: Open) -> None:
 
 def test_a_job_that_was_put_off_without_fault_has_all_its_attempts_left(open_store: Open) -> None:
     store = open_store()
-    job_id = store.enqueue(NewJob("extract"), NOON).result()
+    job_id = store.enqueue(NewJob("extract"), NOON).result().id
     for counted, attempts in ((False, 0), (True, 1)):
         store.take_job(NOON, frozenset({"extract"})).result()
         store.put_off_job(job_id, NOON, "the budget is spent", NOON, counted=counted).result()

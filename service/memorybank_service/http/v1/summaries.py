@@ -10,15 +10,16 @@ from memorybank_service.clock import rfc3339
 from memorybank_service.http.asked import Bank, tenant_of
 from memorybank_service.http.auth import require
 from memorybank_service.http.fields import Limit
+from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.json_answers import listing, single
 from memorybank_service.http.memory_json import MemoryAnswer, memory_json
 from memorybank_service.http.openapi import problems
 from memorybank_service.http.paths import PathId
 from memorybank_service.http.problems import not_found
 from memorybank_service.http.times import Day
-from memorybank_service.http.v1.jobs import JobAnswer, job_json
+from memorybank_service.http.v1.jobs import JobAnswer, told_job
 from memorybank_service.memory.people import FACTS_OF_A_DAY, MOST_SOURCES, DayOfUser
-from memorybank_service.store import KeptSummary
+from memorybank_service.store import Along, Job, KeptSummary
 from memorybank_service.store.days import FIRST, LAST, day_before
 
 router = APIRouter(prefix="/users/{user_id}", tags=["users"])
@@ -167,15 +168,19 @@ async def user_profile(user_id: PathId, bank: Bank) -> Response:
     status_code=202,
     dependencies=_WRITE,
     response_model=JobAnswer,
-    responses=problems(404, 422, 503, 507),
+    responses=problems(404, 409, 413, 422, 503, 507),
 )
-async def refresh_profile(user_id: PathId, request: Request, bank: Bank) -> Response:
+async def refresh_profile(user_id: PathId, request: Request, bank: Bank, once: OnceOnly) -> Response:
     """Sums up what was said until now, today's words too, and draws the portrait anew. Without a model 503."""
     tenant_of(request).language_model()
-    job = await bank.people.refresh(user_id)
-    if job is None:
-        raise not_found("user", user_id)
-    return single(job_json(job), 202)
+
+    async def refresh(along: Along) -> Job:
+        job = await bank.people.refresh(user_id)
+        if job is None:
+            raise not_found("user", user_id)
+        return await bank.footing.replying(along, job)
+
+    return await once(bank, refresh, told_job, status=202)
 
 
 @router.get(
