@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from memorybank_service.embedding import EmbeddingError, TextRefusedError, Vector
 from memorybank_service.memory.footing import Footing
 from memorybank_service.memory.vectors import text_of
+from memorybank_service.memory.waking import woken
 from memorybank_service.store import Memory, StoreError
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class EmbeddingQueue:
                 log.warning("what was stored has to wait for its vectors", extra=facts)
                 await asyncio.sleep(pause)
                 continue
-            await _woken(self._wake, pause)
+            await woken(self._wake, pause)
 
     async def _embed_some(self) -> bool:
         """Whether there may be more to do at once."""
@@ -113,9 +114,3 @@ def pause_after(failures: int, error: Exception) -> float:
     seconds = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (failures - 1))
     asked: float = getattr(error, "retry_after", None) or 0.0
     return max(asked, seconds * random.uniform(0.75, 1.25))  # noqa: S311 - no secret is made of it
-
-
-async def _woken(wake: asyncio.Event, seconds: float) -> None:
-    waiting = asyncio.create_task(wake.wait())
-    await asyncio.wait([waiting], timeout=seconds)
-    waiting.cancel()

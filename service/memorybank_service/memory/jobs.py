@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from memorybank_service.memory.footing import Footing
+from memorybank_service.memory.waking import woken
 from memorybank_service.store import Along, BrokenOffError, Job, JobEnd, JobGoneError, JobState, NewJob, StoreError
 from memorybank_service.store.records import NOTHING_ALONG
 
@@ -157,7 +158,7 @@ class Jobs:
                     continue
             except StoreError as error:
                 log.error("the queue of jobs has to wait for the store", extra={"lane": lane, "error": str(error)})
-            await _woken(wake, LOOK_AGAIN_SECONDS)
+            await woken(wake, LOOK_AGAIN_SECONDS)
 
     async def _do(self, job: Job) -> None:
         kind = self._kinds[job.kind]
@@ -198,9 +199,3 @@ def _pause(attempts: int) -> float:
     """Doubled with each attempt, and spread by a quarter, so that many do not come back at once."""
     seconds = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (attempts - 1))
     return seconds * random.uniform(0.75, 1.25)  # noqa: S311 - no secret is made of it
-
-
-async def _woken(wake: asyncio.Event, seconds: float) -> None:
-    waiting = asyncio.create_task(wake.wait())
-    await asyncio.wait([waiting], timeout=seconds)
-    waiting.cancel()

@@ -10,14 +10,12 @@ from memorybank_service.tenant import Tenant
 from tests.service.manual_clock import ManualClock
 
 
-async def test_nothing_holds_on_to_a_tenant_whose_application_is_gone(
+def test_nothing_holds_on_to_what_an_application_had_once_it_is_gone(
     settings: Settings, model: ModelFiles, clock: ManualClock
 ) -> None:
-    tenant = Tenant(settings, model, Metrics(), clock)
-    await tenant.open()
-    create_app(tenant, KeyRing(settings, clock), Metrics())
-    await tenant.close()
-    held = weakref.ref(tenant)
-    del tenant
+    keys = KeyRing(settings, clock)
+    held = weakref.ref(keys)
+    application = create_app(Tenant(settings, model, Metrics(), clock), keys, Metrics())
+    del application, keys
     gc.collect()
     assert held() is None
