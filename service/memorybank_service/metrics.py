@@ -5,6 +5,9 @@ import math
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _REQUEST_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+STAGES = ("embedding", "roster", "words", "vectors", "ranking")
+"""Of a search."""
+_RESULTS = ("success", "failure")
 _STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
 
 
@@ -57,6 +60,11 @@ class Metrics:
         self.forgetting_runs = Counter(
             "memorybank_forgetting_runs_total", "Forgetting runs.", ["result"], registry=self.registry
         )
+        # So that each is there, at zero, before the first: a rate cannot see a series begin.
+        for stage in STAGES:
+            self.search_seconds.labels(stage)
+        for result in _RESULTS:
+            self.forgetting_runs.labels(result)
 
     def search_stage(self, stage: str, seconds: float) -> None:
         self.search_seconds.labels(stage).observe(seconds)
@@ -66,4 +74,4 @@ class Metrics:
 
     def job_ended(self, job_id: str, succeeded: bool) -> None:
         if job_id == "forgetting":
-            self.forgetting_runs.labels("success" if succeeded else "failure").inc()
+            self.forgetting_runs.labels(_RESULTS[0 if succeeded else 1]).inc()

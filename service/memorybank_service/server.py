@@ -6,13 +6,15 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from memorybank_service.http.access import KeyRing
 from memorybank_service.http.app import create_app
+from memorybank_service.http.connections import Connection, let_go
 from memorybank_service.http.measuring import MetricsApp
 from memorybank_service.metrics import Metrics
 from memorybank_service.settings import Settings, SettingsError
@@ -22,11 +24,20 @@ from memorybank_service.tracing import Tracing
 
 log = logging.getLogger(__name__)
 FINISH_SECONDS = 3  # for requests under way when the end is asked for
-KEEP_ALIVE_SECONDS = 75  # longer than a proxy's, so that it is the proxy who closes
+_LOOKS = 10  # ticks of uvicorn's, of a tenth of a second
 
 
 class Server(uvicorn.Server):
-    """Leaves the signals alone: two servers share one process, and what ends them both is decided in `serve`."""
+    """Leaves the signals alone: two servers share one process, and what ends them both is decided in `serve`.
+
+    Looks at its connections every second, and more often where there are too many: no timer for each request.
+    """
+
+    async def on_tick(self, counter: int) -> bool:
+        connections = cast(Collection[Connection], self.server_state.connections)
+        if counter % _LOOKS == 0 or len(connections) > Connection.limits.connections:
+            let_go(connections, Connection.limits, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -55,11 +66,12 @@ def listen(host: str, port: int, variable: str) -> socket.socket:
 async def serve(
     settings: Settings, tenant: Tenant, keys: KeyRing, metrics: Metrics, tracing: Tracing | None = None
 ) -> int:
-    """Until a signal asks for the end; the exit status. Raises SettingsError if a port cannot be had."""
+    """Until a signal asks for the end; the exit status. Raises SettingsError if a port or a directory is refused."""
     sockets = [
         listen(settings.host, settings.port, "PORT"),
         listen(settings.host, settings.metrics_port, "METRICS_PORT"),
     ]
+    tenant.make_directory()
     servers = [_server(create_app(tenant, keys, metrics, tracing)), _server(MetricsApp(tenant, metrics))]
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -104,13 +116,13 @@ def _server(app: ASGIApp) -> Server:
         uvicorn.Config(
             app,
             loop="asyncio",
-            http="httptools",
+            http=Connection,
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_keep_alive=int(Connection.limits.idle_seconds),
             timeout_graceful_shutdown=FINISH_SECONDS,
         )
     )

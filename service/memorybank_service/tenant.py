@@ -18,9 +18,9 @@ from memorybank_service.llm.relay import Relay
 from memorybank_service.memory.bank import MemoryBank
 from memorybank_service.metrics import Metrics
 from memorybank_service.scheduler import Scheduler
-from memorybank_service.settings import Settings
-from memorybank_service.store import Space
-from memorybank_service.store.directory import DirectoryLock
+from memorybank_service.settings import Settings, SettingsError
+from memorybank_service.store import Space, StoreError
+from memorybank_service.store.directory import DirectoryLock, make_directory
 from memorybank_service.store.filesystem import refuse_network_filesystem
 from memorybank_service.store.spaces import peek
 from memorybank_service.store.sqlite_store import SqliteStore
@@ -91,6 +91,16 @@ class Tenant:
         if name is not None:
             endpoint = endpoint.with_model(name)
         return BudgetedModel(LitellmModel(endpoint, self.providers), self._budget)
+
+    def make_directory(self) -> None:
+        """Before anything is served. Raises SettingsError where the one that is named cannot be used."""
+        directory = self.settings.data_directory
+        try:
+            make_directory(directory)
+            refuse_network_filesystem(directory)
+        except StoreError as error:
+            variable, _, problem = str(error).partition(": ")
+            raise SettingsError(variable, problem, "a directory on a disk of this machine, to write to") from None
 
     async def open(self) -> bool:
         """Waits for the directory and opens it; False if it was stopped before. Raises StoreError.

@@ -13,10 +13,12 @@ from memorybank_service.http.access import KeyRing
 from memorybank_service.http.audit import Audited
 from memorybank_service.http.auth import Gate
 from memorybank_service.http.body_limit import BodyLimit
+from memorybank_service.http.keys_first import KeysFirst
 from memorybank_service.http.mcp import McpEndpoint
 from memorybank_service.http.measuring import Measuring
 from memorybank_service.http.paths import Segments
 from memorybank_service.http.rate_limit import RateLimiter
+from memorybank_service.http.routes import Routes
 from memorybank_service.http.tracing import Traced
 from memorybank_service.metrics import Metrics
 from memorybank_service.tenant import Tenant
@@ -49,6 +51,7 @@ def create_app(tenant: Tenant, keys: KeyRing, metrics: Metrics, tracing: Tracing
     app.router.routes.append(Route("/mcp", McpEndpoint(tenant, app.state.gate)))
     openapi.describe(app)
     problems.register(app)
+    routes = Routes(app)
+    inner: ASGIApp = Audited(Segments(BodyLimit(KeysFirst(app, routes), LARGER_BODIES)), routes)
     # Around everything, so that a refused body and a failure are counted too.
-    inner: ASGIApp = Audited(Segments(BodyLimit(app, LARGER_BODIES)))
-    return Measuring(inner if tracing is None else Traced(inner, tracing), metrics)
+    return Measuring(inner if tracing is None else Traced(inner, tracing, routes), metrics, routes)

@@ -1,6 +1,4 @@
-"""The check that stands before every route but the probes: a known key, its scope, its rate."""
-
-from collections.abc import Awaitable, Callable
+"""The check that stands before every route but the probes: a known key, its rate, its scope."""
 
 from fastapi import Request
 
@@ -25,11 +23,11 @@ class Gate:
         """The key of the request. Raises Problem 401."""
         return _ANYONE if self._keys.open_to_all else self._known(authorization)
 
-    def admit(self, key: Key, scope: str) -> None:
-        """Raises Problem 403 where the key lacks the scope, 429 where it has used up its rate."""
-        if scope not in key.scopes:
-            raise Problem(403, "forbidden", f"The key {key.name!r} does not have the scope {scope!r}.")
+    def admit(self, key: Key, scope: str | None) -> None:
+        """Raises Problem 429 where the key has used up its rate, 403 where it lacks the scope: that counts too."""
         self.count(key)
+        if scope is not None and scope not in key.scopes:
+            raise Problem(403, "forbidden", f"The key {key.name!r} does not have the scope {scope!r}.")
 
     def count(self, key: Key) -> None:
         """One request more. Raises Problem 429 where the key has used up its rate."""
@@ -50,20 +48,33 @@ class Gate:
         return key
 
 
-def require(scope: str) -> Callable[[Request], Awaitable[None]]:
-    """A route's dependency on a key of this scope."""
+class Needed:
+    """A route's dependency on a key; what a request has passed once it does not pass again."""
 
-    async def check(request: Request) -> None:
+    def __init__(self, scope: str | None) -> None:
+        """None: any key will do."""
+        self._scope = scope
+
+    async def __call__(self, request: Request) -> None:
+        self.check(request)
+
+    def check(self, request: Request) -> None:
+        """Raises Problem 401, 403, 429."""
+        state = request.state
+        if getattr(state, "is_admitted", False):
+            return
+        if self._scope is not None:
+            state.scope = self._scope
         gate: Gate = request.app.state.gate
-        request.state.scope = scope
-        request.state.key = gate.identify(request.headers.get("authorization"))
-        gate.admit(request.state.key, scope)
-
-    return check
+        state.key = gate.identify(request.headers.get("authorization"))
+        gate.admit(state.key, self._scope)
+        state.is_admitted = True
 
 
-async def known(request: Request) -> None:
-    """A route's dependency on any key."""
-    gate: Gate = request.app.state.gate
-    request.state.key = gate.identify(request.headers.get("authorization"))
-    gate.count(request.state.key)
+def require(scope: str) -> Needed:
+    """A route's dependency on a key of this scope."""
+    return Needed(scope)
+
+
+known = Needed(None)
+"""A route's dependency on any key."""

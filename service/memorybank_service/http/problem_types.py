@@ -51,6 +51,12 @@ PROBLEM_TYPES = (
     ProblemType("not-found", 404, "There is no such thing.", "There is no memory 'm1'."),
     ProblemType("method-not-allowed", 405, "The path does not take this method.", "/v1/search does not take DELETE."),
     ProblemType(
+        "too-slow",
+        408,
+        "The request did not arrive in time; its connection is closed.",
+        "Nothing more of the body arrived for too long.",
+    ),
+    ProblemType(
         "conflict",
         409,
         "It contradicts what is there; nothing was changed.",
@@ -96,6 +102,12 @@ PROBLEM_TYPES = (
         "The provider of the language model takes no more requests, or the day's tokens are used up.",
         "openai/gpt-5.4-mini takes no more requests for now (HTTP 429); it asks to wait 20 s.",
     ),
+    ProblemType(
+        "head-too-large",
+        431,
+        "The request line and its headers are too large; the connection is closed.",
+        "The request line and its headers are larger than 32 KiB.",
+    ),
     ProblemType("internal", 500, "A fault of the service.", "The service failed; its log says how."),
     ProblemType(
         "not-offered",
@@ -108,6 +120,12 @@ PROBLEM_TYPES = (
         503,
         "The memories are being opened or closed; `Retry-After` says when to come again.",
         "The memories are not open yet; try again in a moment.",
+    ),
+    ProblemType(
+        "busy",
+        503,
+        "There are too many connections; only the probes are answered.",
+        "There are too many connections; try again in a moment.",
     ),
     ProblemType(
         "model-unavailable",

@@ -2,12 +2,13 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from memorybank_service.http.routes import Routes
 from memorybank_service.tracing import Tracing
 
 
 class Traced:
-    def __init__(self, app: ASGIApp, tracing: Tracing) -> None:
-        self._app, self._tracing = app, tracing
+    def __init__(self, app: ASGIApp, tracing: Tracing, routes: Routes) -> None:
+        self._app, self._tracing, self._routes = app, tracing, routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -28,7 +29,7 @@ class Traced:
             finally:
                 from opentelemetry.trace import StatusCode
 
-                route = getattr(scope.get("route"), "path", "unmatched")
+                route = self._routes.path(scope)
                 span.update_name(f"{scope['method']} {route}")
                 span.set_attributes({"http.route": route, "http.response.status_code": status})
                 if (key := scope.get("state", {}).get("key")) is not None:

@@ -4,6 +4,7 @@ Two processes on one Chroma directory destroy it, and an eviction can let two po
 waits until the first has let go, and opens nothing before.
 """
 
+import errno
 import fcntl
 import logging
 import os
@@ -18,6 +19,25 @@ _RETRY_SECONDS = 0.1
 _REMIND_SECONDS = 30.0
 
 
+def make_directory(directory: Path) -> None:
+    """Makes it if it is not there. Raises StoreError where it cannot be used."""
+    os.close(_open_lock(directory / "lock"))
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise _unwritable(directory, os.strerror(errno.EACCES))
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unwritable(path.parent, error.strerror) from None
+
+
+def _unwritable(directory: Path, problem: str | None) -> StoreError:
+    return StoreError(f"CHROMA_DB_PATH: {directory} cannot be written: {problem}")
+
+
 class DirectoryLock:
     """Held from `acquire` until `release` or the end of the process."""
 
@@ -27,11 +47,7 @@ class DirectoryLock:
 
     def acquire(self, stop: Event) -> bool:
         """Waits for the lock; False if `stop` was set before it was free. Raises StoreError if it cannot be made."""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StoreError(f"CHROMA_DB_PATH: {self._path.parent} cannot be written: {error.strerror}") from None
+        descriptor = _open_lock(self._path)
         waited = 0.0
         while not _try_lock(descriptor):
             if waited % _REMIND_SECONDS < _RETRY_SECONDS:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -17,7 +18,13 @@ BODY = {"content": "a", "query": "a", "memory_id": "a"}
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """One key a scope, and a slow rate for one of them all."""
-    names = {"reader": ["read"], "writer": ["write"], "admin": ["admin"], KEY: ["read", "write", "admin"]}
+    names = {
+        "reader": ["read"],
+        "writer": ["write"],
+        "admin": ["admin"],
+        "no scope": [],
+        KEY: ["read", "write", "admin"],
+    }
     keys = [
         {"name": name, "sha256": hashlib.sha256(name.encode()).hexdigest(), "scopes": scopes}
         for name, scopes in names.items()
@@ -62,6 +69,59 @@ async def test_a_route_opens_to_its_scope_alone(client: httpx.AsyncClient, metho
 async def test_a_key_is_checked_before_the_body(client: httpx.AsyncClient) -> None:
     answer = await client.post("/store_memory", json={}, headers={"Authorization": "Bearer wrong"})
     assert answer.status_code == 401
+
+
+_WITH_BODIES = [
+    ("POST", "/store_memory"),
+    ("POST", "/retrieve_memory"),
+    ("POST", "/forget_memory"),
+    ("POST", "/chat"),
+    ("POST", "/v1/memories"),
+    ("POST", "/v1/memories/batch"),
+    ("PATCH", "/v1/memories/m1"),
+    ("PUT", "/v1/memories/m1"),
+    ("POST", "/v1/search"),
+    ("POST", "/v1/context"),
+    ("POST", "/v1/forgetting/run"),
+    ("POST", "/v1/import"),
+    ("POST", "/v1/chat/completions"),
+    ("POST", "/v3/memories/add/"),
+    ("POST", "/v3/memories/search/"),
+    ("POST", "/v3/memories/"),
+    ("PUT", "/v1/batch/"),
+    ("DELETE", "/v1/batch/"),
+    ("POST", "/mcp"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), _WITH_BODIES)
+@pytest.mark.parametrize(("key", "status"), [("wrong", 401), ("no scope", 403)])
+async def test_nothing_of_a_body_is_read_before_its_key_is_known(
+    client: httpx.AsyncClient, method: str, path: str, key: str, status: int
+) -> None:
+    read = 0
+
+    async def broken() -> AsyncIterator[bytes]:
+        nonlocal read
+        read += 1
+        yield b"{bad"
+
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    answer = await client.request(method, path, headers=headers, content=broken())
+    if path == "/mcp" and status == 403:
+        return  # which scope it needs stands in the body
+    assert (answer.status_code, read) == (status, 0)
+
+
+async def test_a_refusal_for_want_of_a_scope_counts_against_the_rate(client: httpx.AsyncClient) -> None:
+    headers = {"Authorization": "Bearer reader"}
+    statuses = [(await client.post("/store_memory", headers=headers, json=BODY)).status_code for _ in range(7)]
+    assert statuses == [403] * 6 + [429]
+
+
+async def test_a_request_with_a_body_counts_once(client: httpx.AsyncClient) -> None:
+    statuses = [(await client.post("/store_memory", json=BODY)).status_code for _ in range(7)]
+    assert statuses == [200] * 6 + [429]
 
 
 async def test_a_key_over_its_rate_is_told_when_to_come_back(client: httpx.AsyncClient) -> None:

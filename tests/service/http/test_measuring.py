@@ -5,7 +5,7 @@ import pytest
 
 from memorybank_service.http.body_limit import LARGEST_BODY
 from memorybank_service.http.measuring import MetricsApp
-from memorybank_service.metrics import Metrics
+from memorybank_service.metrics import STAGES, Metrics
 from memorybank_service.tenant import Tenant
 
 
@@ -23,6 +23,46 @@ async def test_every_request_is_counted_by_route_and_status(client: httpx.AsyncC
     assert requests(metrics, "POST", "/store_memory", "422") == 1
     assert requests(metrics, "GET", "unmatched", "404") == 1
     assert requests(metrics, "other", "/livez", "405") == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "route"),
+    [
+        ("GET", "/v1/memories", "/v1/memories"),
+        ("GET", "/v1/memories/a%2Fb", "/v1/memories/{memory_id}"),
+        ("GET", "/v1/memories/a/", "/v1/memories/{memory_id}"),
+        ("GET", "/v1/users/ada/profile", "/v1/users/{user_id}/profile"),
+        ("GET", "/v1/jobs/j1", "/v1/jobs/{job_id}"),
+        ("DELETE", "/v1/search", "/v1/search"),
+        ("GET", "/v1/ping/", "/v1/ping"),
+        ("POST", "/v1/chat/completions", "/v1/chat/completions"),
+        ("GET", "/mcp", "/mcp"),
+    ],
+)
+async def test_a_route_is_counted_under_its_whole_path(
+    client: httpx.AsyncClient, metrics: Metrics, method: str, path: str, route: str
+) -> None:
+    answer = await client.request(method, path)
+    assert requests(metrics, method, route, str(answer.status_code)) == 1
+
+
+def test_what_has_not_happened_yet_is_counted_as_zero(metrics: Metrics) -> None:
+    def value(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(name, labels)
+
+    assert {value("memorybank_forgetting_runs_total", result=result) for result in ("success", "failure")} == {0}
+    for stage in ("embedding", "roster", "words", "vectors", "ranking"):
+        assert value("memorybank_search_seconds_count", stage=stage) == 0
+
+
+async def test_a_search_has_no_stage_that_is_not_known_from_the_start(
+    client: httpx.AsyncClient, metrics: Metrics
+) -> None:
+    await client.post("/store_memory", json={"content": "tea"})
+    await client.post("/retrieve_memory", json={"query": "tea"})
+    [family] = [one for one in metrics.registry.collect() if one.name == "memorybank_search_seconds"]
+    counts = {sample.labels["stage"]: sample.value for sample in family.samples if sample.name.endswith("_count")}
+    assert counts == dict.fromkeys(STAGES, 1)
 
 
 async def test_the_metrics_have_a_port_of_their_own(

@@ -173,6 +173,13 @@ class ConversationRequest(_New):
 
     messages: list[Message] = Field(min_length=1, max_length=MOST_MESSAGES)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_of_them(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "content" in given:
+            raise ValueError("`content` and `messages` exclude each other; give one of them")
+        return given
+
     def drafts(self) -> list[Draft]:
         return [
             self.draft(said, message.name or message.role, message.created_at or self.created_at)
