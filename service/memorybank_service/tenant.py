@@ -11,7 +11,7 @@ from memorybank_service.embedding.choice import open_embedder
 from memorybank_service.embedding.model_files import ModelFiles
 from memorybank_service.llm import LanguageModel
 from memorybank_service.llm.budget import BudgetedModel, TokenBudget
-from memorybank_service.llm.endpoint import language_model
+from memorybank_service.llm.endpoint import Endpoint, language_model
 from memorybank_service.llm.litellm_model import LitellmModel
 from memorybank_service.llm.process import ProviderProcess
 from memorybank_service.llm.relay import Relay
@@ -70,6 +70,11 @@ class Tenant:
         if self._scheduler is None:
             raise NotReadyError
         return self._scheduler
+
+    @property
+    def configured_model(self) -> Endpoint | None:
+        """The language model; None where none is configured."""
+        return language_model(self.settings).endpoint
 
     @property
     def relay(self) -> Relay:

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
@@ -121,6 +122,23 @@ def test_an_answer_does_not_wait_for_the_client_s_acknowledgement(tmp_path: Path
             client.get("/livez")
             seconds.append(time.perf_counter() - started)
         assert sorted(seconds)[10] < 0.03  # 0.04 is what a delayed acknowledgement takes
+
+
+def test_a_header_without_an_end_is_refused_and_so_is_a_body_without_a_key(tmp_path: Path) -> None:
+    with running(tmp_path) as service:
+        client = service.ready()
+        assert client.get("/livez", headers={"X": "a" * 40_000}).status_code == 431
+        head = client.head("/health")
+        assert (head.status_code, head.content) == (200, b"")
+
+        def endless() -> Iterator[bytes]:
+            while True:
+                yield b" " * 65_536
+
+        with suppress(httpx.WriteError):
+            refused = client.post("/v1/import", content=endless(), headers={"Authorization": "Bearer wrong"})
+            assert refused.status_code == 401
+        assert client.get("/livez").status_code == 200
 
 
 def test_a_key_that_is_revoked_in_a_mounted_secret_stops_working_within_two_seconds(tmp_path: Path) -> None:

@@ -55,12 +55,13 @@ def test_a_request_is_a_span_of_the_caller_s_trace_with_its_stages_below_it(tmp_
         endpoint = f"http://127.0.0.1:{server.server_port}"
         with running(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_BSP_SCHEDULE_DELAY="50") as service:
             client = service.ready()
-            client.post("/store_memory", json={"content": "Ada's pin is 1234"})
+            client.post("/v1/memories", json={"content": "Ada's pin is 1234"})
             trace = {"traceparent": f"00-{TRACE}-{CALLER}-01"}
             client.post("/retrieve_memory", json={"query": "what is her pin?"}, headers=trace)
             until(lambda: any(span.trace_id.hex() == TRACE for span in server.spans))
             assert service.end() == 0
     spans = {span.name: span for span in server.spans}
+    assert attributes(spans["POST /v1/memories"])["http.route"] == "/v1/memories"
     request = spans["POST /retrieve_memory"]
     assert (request.trace_id.hex(), request.parent_span_id.hex()) == (TRACE, CALLER)
     known = attributes(request)

@@ -51,7 +51,7 @@ def create_app(tenant: Tenant, keys: KeyRing, metrics: Metrics, tracing: Tracing
     app.router.routes.append(Route("/mcp", McpEndpoint(tenant, app.state.gate)))
     openapi.describe(app)
     problems.register(app)
-    routes = Routes(app)
+    routes = app.state.routes = Routes(app)
     inner: ASGIApp = Audited(Segments(BodyLimit(KeysFirst(app, routes), LARGER_BODIES)), routes)
     # Around everything, so that a refused body and a failure are counted too.
     return Measuring(inner if tracing is None else Traced(inner, tracing, routes), metrics, routes)

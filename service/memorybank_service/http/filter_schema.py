@@ -64,7 +64,7 @@ def filter_schemas() -> dict[str, Any]:
             },
             "patternProperties": own,
             "additionalProperties": {"$ref": CONDITION},
-            "propertyNames": names,
+            "propertyNames": names | {"not": {"const": "state"}},
             "maxProperties": MOST_MEMBERS,
             "examples": [
                 {"speaker": "Ada", "created_at": {"gte": "2027-01-01", "lt": "2027-02-01"}},

@@ -43,6 +43,10 @@ _LISTS = frozenset({"in", "nin"})
 _TEXTS = frozenset({"contains", "icontains"})
 ORDERS = frozenset({"gt", "gte", "lt", "lte"})
 _ANY = "*"
+_STATES = (
+    "`include` says which states a search finds (`state` for a list); a key of the metadata that is called so is "
+    "`metadata.state`"
+)
 SHOWN_SECONDS = 0.001
 """To which answers show a time."""
 
@@ -95,6 +99,8 @@ class _Parser:
             if not isinstance(value, Mapping) or len(value) > MOST_MEMBERS:
                 raise ValueError(f"{place} must be an object with at most {MOST_MEMBERS} keys to compare")
             return _all([self._field(key, asked, f"{place}.{key}", METADATA_PREFIX) for key, asked in value.items()])
+        if name == "state" and not self._wildcard:
+            raise ValueError(f"{place} cannot be asked: {_STATES}")
         if name not in ("AND", "OR", "NOT"):
             return self._field(name, value, place)
         self._spend(place)

@@ -17,6 +17,8 @@ from memorybank_service.http.problems import speaks_plain_json
 _router = APIRouter()
 _OPEN = frozenset({"/health", "/livez", "/readyz"})
 _OF_EVERY_ROUTE = (401, 403, 429, 500, 503)
+_OPENAI = frozenset({"/v1/models"})
+"""Where errors are in OpenAI's form, but for a fault of the service."""
 _METHODS = frozenset({"get", "put", "post", "delete", "patch"})
 _SCHEMAS = "#/components/schemas/"
 _TEXT = """The long-term memory of one tenant. Every call carries `Authorization: Bearer KEY`; a key has scopes:
@@ -32,6 +34,10 @@ _TAGS = [
     {"name": "users", "description": "Whose memories there are."},
     {"name": "data", "description": "Keeping, moving and removing what the tenant has."},
     {"name": "jobs", "description": "Work in the background."},
+    {
+        "name": "OpenAI",
+        "description": "What clients of OpenAI's API ask; `/v1/chat/completions` is as OpenAI describes it.",
+    },
     {"name": "MemoryBank", "description": "The API that MemoryBank clients already speak."},
     {"name": "probes", "description": "Whether it lives and is ready; open to everyone."},
 ]
@@ -80,7 +86,7 @@ def _description(app: FastAPI) -> dict[str, Any]:
                 _describe_problems(path, operation)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    schemas |= filter_schemas() | {"Problem": _problem()}
+    schemas |= filter_schemas() | {"Problem": _problem(), "OpenAiError": _OPENAI_ERROR}
     for schema in schemas.values():
         for example in schema.get("examples", []):
             _bring_back_nulls(example, schema, schemas)
@@ -124,7 +130,7 @@ def _bring_back_nulls(example: Any, schema: dict[str, Any], schemas: dict[str, A
 def _describe_problems(path: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     for status in [status for status in responses if status >= "400" and types_of(int(status))]:
-        suffix = "Json" if speaks_plain_json(path) else ""
+        suffix = "OpenAi" if path in _OPENAI and status != "500" else "Json" if speaks_plain_json(path) else ""
         responses[status] = {"$ref": f"#/components/responses/{_name(int(status))}{suffix}"}
     operation["responses"] = dict(sorted(responses.items()))
 
@@ -139,6 +145,12 @@ def _responses() -> dict[str, Any]:
         _name(status) + suffix: _response(status, media_type)
         for status in sorted({kind.status for kind in PROBLEM_TYPES})
         for suffix, media_type in (("", "application/problem+json"), ("Json", "application/json"))
+    } | {
+        _name(status) + "OpenAi": {
+            "description": _response(status, "application/json")["description"],
+            "content": {"application/json": {"schema": {"$ref": f"{_SCHEMAS}OpenAiError"}}},
+        }
+        for status in _OF_EVERY_ROUTE
     }
 
 
@@ -164,6 +176,35 @@ def _response(status: int, media_type: str) -> dict[str, Any]:
             "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}, "required": False}
         }
     return described
+
+
+_OPENAI_ERROR: dict[str, Any] = {
+    "type": "object",
+    "description": "As OpenAI's clients read it.",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": ["string", "null"]},
+            },
+        }
+    },
+    "examples": [
+        {
+            "error": {
+                "message": "A valid key is needed: send `Authorization: Bearer KEY`.",
+                "type": "authentication_error",
+                "param": None,
+                "code": "unauthorized",
+            }
+        }
+    ],
+}
 
 
 def _problem() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Whether it lives, whether it is ready; open to everyone, as a kubelet has no key."""
+"""Whether it lives, whether it is ready; open to everyone, as a kubelet has no key. HEAD is for load balancers."""
 
 from typing import Any
 
@@ -41,12 +41,14 @@ _READY: dict[int | str, dict[str, Any]] = {503: {"model": Ready, "description": 
 _HEALTHY: dict[int | str, dict[str, Any]] = {503: {"model": Health, "description": "Not yet, or no longer."}}
 
 
+@router.head("/livez", include_in_schema=False)
 @router.get("/livez", operation_id="livez")
 async def livez() -> Alive:
     """The event loop answers; that is all it says."""
     return Alive(status="alive")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", operation_id="readyz", response_model=Ready, responses=_READY)
 async def readyz(request: Request) -> JSONResponse:
     """Ready once the truth is open: an index that is being rebuilt is no outage."""
@@ -54,6 +56,7 @@ async def readyz(request: Request) -> JSONResponse:
     return JSONResponse({"status": "ready"}) if tenant.ready else JSONResponse({"status": "starting"}, 503)
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health", operation_id="health", response_model=Health, responses=_HEALTHY)
 async def health(request: Request) -> JSONResponse:
     """What MemoryBank clients and Docker's health checks ask."""

@@ -151,7 +151,8 @@ def register(app: FastAPI) -> None:
 
     @app.exception_handler(StoreError)
     async def store_failed(request: Request, error: StoreError) -> Response:
-        log.error("a request failed in the store", extra={"path": request.url.path, "error": str(error)})
+        route = request.app.state.routes.path(request.scope)  # the path itself may name somebody
+        log.error("a request failed in the store", extra={"route": route, "error": str(error)})
         return problem_response(_as_sent(request), Problem(503, "store-failed", _capital(str(error))))
 
     @app.exception_handler(Exception)

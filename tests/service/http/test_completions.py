@@ -99,6 +99,14 @@ def said(content: str, role: str = "user") -> Any:
     return {"role": role, "content": content}
 
 
+def test_the_configured_model_is_listed(client: openai.OpenAI, http: httpx.Client) -> None:
+    [model] = client.models.list().data
+    assert (model.id, model.object, model.owned_by) == ("openai/m1", "model", "openai")
+    refused = http.get("/v1/models", headers={"Authorization": "Bearer wrong"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "unauthorized")
+    assert http.get("/v1/models", headers={"Authorization": "Bearer only-reads"}).status_code == 200
+
+
 def test_the_model_is_told_what_was_said_before(
     client: openai.OpenAI, http: httpx.Client, provider: Provider, user: str
 ) -> None:

@@ -15,6 +15,14 @@ def test_a_field_with_a_value_is_compared_with_it() -> None:
     assert parse_filter({"tags": ["a", "b"]}) == Compare("tags", "eq", ["a", "b"])
 
 
+@pytest.mark.parametrize("asked", [{"state": "active"}, {"OR": [{"state": {"in": ["faded"]}}]}])
+def test_the_state_is_not_taken_for_a_key_of_the_metadata(asked: object) -> None:
+    with pytest.raises(ValueError, match="`include` says which states a search finds"):
+        parse_filter(asked)
+    for of_metadata in ({"metadata.state": "new"}, {"metadata": {"state": "new"}}):
+        assert parse_filter(of_metadata) == Compare("metadata.state", "eq", "new")
+
+
 def test_an_empty_filter_asks_for_nothing() -> None:
     assert parse_filter({}) is None
     assert parse_filter({"OR": [{}, {"a": 1}]}) == Or([And([]), Compare("a", "eq", 1)])

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from memorybank_service.http.asked import EVERY_USER
 from memorybank_service.http.fields import (
@@ -177,7 +178,10 @@ class ConversationRequest(_New):
     @classmethod
     def _one_of_them(cls, given: Any) -> Any:
         if isinstance(given, dict) and "content" in given:
-            raise ValueError("`content` and `messages` exclude each other; give one of them")
+            wrong = PydanticCustomError("excluded", "excludes `messages`; give one of them")
+            raise ValidationError.from_exception_data(
+                cls.__name__, [{"type": wrong, "loc": ("content",), "input": None}]
+            )
         return given
 
     def drafts(self) -> list[Draft]:
