@@ -1,14 +1,27 @@
 """The figures that Prometheus reads, in a registry of their own: several services in one test do not mix."""
 
 import math
+from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from memorybank_service.llm.errors import ProviderError
 
 _REQUEST_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 STAGES = ("embedding", "roster", "words", "vectors", "ranking")
 """Of a search."""
 _RESULTS = ("success", "failure")
 _STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
+
+
+def _failures(kind: type[ProviderError] = ProviderError) -> Iterator[str]:
+    yield kind.result
+    for narrower in kind.__subclasses__():
+        yield from _failures(narrower)
+
+
+CALL_RESULTS = ("answered", "broken_off", *sorted(set(_failures())))
+"""Of a language model."""
 
 
 class Metrics:
@@ -63,6 +76,8 @@ class Metrics:
         # So that each is there, at zero, before the first: a rate cannot see a series begin.
         for stage in STAGES:
             self.search_seconds.labels(stage)
+        for result in CALL_RESULTS:
+            self.llm_calls.labels(result)
         for result in _RESULTS:
             self.forgetting_runs.labels(result)
 

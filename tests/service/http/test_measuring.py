@@ -51,6 +51,8 @@ def test_what_has_not_happened_yet_is_counted_as_zero(metrics: Metrics) -> None:
         return metrics.registry.get_sample_value(name, labels)
 
     assert {value("memorybank_forgetting_runs_total", result=result) for result in ("success", "failure")} == {0}
+    for result in ("answered", "broken_off", "timeout", "rate_limited", "unknown_model"):
+        assert value("memorybank_llm_calls_total", result=result) == 0
     for stage in ("embedding", "roster", "words", "vectors", "ranking"):
         assert value("memorybank_search_seconds_count", stage=stage) == 0
 

@@ -19,7 +19,7 @@ class Model(BaseModel):
 
     id: str = Field(description="As `provider/model`.")
     object: Literal["model"] = "model"
-    created: int = Field(0, description="Not known: 0.")
+    created: int = Field(description="Not known: 0.")
     owned_by: str = Field(description="The provider.")
 
 
@@ -34,5 +34,5 @@ class ModelsAnswer(BaseModel):
 async def list_models(request: Request) -> ModelsAnswer:
     """The configured model, in OpenAI's form; none where none is configured."""
     endpoint = tenant_of(request).configured_model
-    models = [] if endpoint is None else [Model(id=endpoint.name, owned_by=endpoint.provider)]
+    models = [] if endpoint is None else [Model(id=endpoint.name, created=0, owned_by=endpoint.provider)]
     return ModelsAnswer(data=models)
