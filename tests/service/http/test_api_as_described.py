@@ -31,7 +31,7 @@ LONGEST_KEY = 255
 
 # There is no language model here, and it says so.
 WITHOUT_A_MODEL = {
-    "include-path": "/chat",
+    "include-path": ["/chat", "/v1/users/{user_id}/profile"],
     "checks": {"not_a_server_error": {"expected-statuses": ["2xx", "4xx", 503]}},
 }
 # Filters have a thousand combinations, which are tried in the body of a search; these take the same.
