@@ -14,6 +14,7 @@ from memorybank_service.embedding import Vector
 
 class RemoteModel:
     at_once = False
+    missing: str | None = None
 
     def __init__(self, name: str = "remote/model", dimension: int = 64, known: bool = True) -> None:
         self.name, self.dimension = name, dimension if known else 0
@@ -22,6 +23,11 @@ class RemoteModel:
         self.fails: Callable[[Sequence[str]], Exception | None] = lambda texts: None
         self.answering = threading.Event()
         self.answering.set()
+        self.running = True
+        self.probes = 0
+        self.probe_fails: Exception | None = None
+        self.answers_in = 0.0
+        """What a probe says that it took."""
 
     @property
     def embedded(self) -> list[str]:
@@ -33,6 +39,17 @@ class RemoteModel:
         if (error := self.fails(texts)) is not None:
             raise error
         return [self._vector(text) for text in texts]
+
+    def known(self, text: str) -> Vector | None:
+        return None
+
+    def probe(self) -> float:
+        self.probes += 1
+        self.answering.wait(30)
+        if self.probe_fails is not None:
+            raise self.probe_fails
+        self.running = True
+        return self.answers_in
 
     def forget(self) -> None:
         """It remembers nothing."""

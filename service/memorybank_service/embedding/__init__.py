@@ -1,7 +1,7 @@
 """Vectors of texts. A provider is anything that keeps to `Embedder`."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,10 @@ Vector = NDArray[np.float32]
 class EmbeddingError(Exception):
     """No vectors now; the message is a sentence without a key or a text."""
 
-    def __init__(self, sentence: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, sentence: str, *, retryable: bool = True, retry_after: float | None = None) -> None:
         super().__init__(sentence)
-        self.retry_after = retry_after
-        """In seconds, where it is known."""
+        self.retryable, self.retry_after = retryable, retry_after
+        """Whether the same may succeed later; in how many seconds, where it is known."""
 
 
 class TextRefusedError(EmbeddingError):
@@ -46,3 +46,29 @@ class Embedder(Protocol):
     def forget(self) -> None:
         """What it remembers of texts."""
         ...
+
+
+class AskedEmbedder(Embedder, Protocol):
+    """One that has to be asked for over a network. Its calls may be made in several threads at a time."""
+
+    @property
+    def missing(self) -> str | None:
+        """What the settings lack for it, a sentence; None: nothing."""
+        ...
+
+    @property
+    def running(self) -> bool:
+        """Whether what it takes to ask runs; else the next call takes seconds more."""
+        ...
+
+    def known(self, text: str) -> Vector | None:
+        """Where it was asked for lately; asks nobody."""
+        ...
+
+    def probe(self) -> float:
+        """How many seconds a short text takes, once what it takes to ask runs. Raises EmbeddingError."""
+        ...
+
+
+def has_to_be_asked(embedder: Embedder) -> TypeGuard[AskedEmbedder]:
+    return not embedder.at_once

@@ -32,13 +32,16 @@ ANSWER_BYTES = 9 << 20
 """96 vectors of 3,072 numbers, each written out with all its digits, are 7 MB."""
 SECONDS = 30.0
 """For each request, the start of the process included."""
+PROBE_SECONDS = 5.0
 REMEMBERED_BYTES = 8 << 20
+_PROBE = "Is anyone there?"
 
 
 class RemoteEmbedder:
     """May be used from several threads."""
 
     at_once = False
+    missing = None
 
     def __init__(
         self, endpoint: Endpoint, process: ProviderProcess, *, dimension: int = 0, seconds: float = SECONDS
@@ -54,12 +57,33 @@ class RemoteEmbedder:
         """0: not known before the first answer."""
         return self._dimension
 
+    @property
+    def running(self) -> bool:
+        return self._process.warm
+
+    def known(self, text: str) -> Vector | None:
+        wanted = cut(text)
+        return self._remembered.of([wanted]).get(wanted)
+
+    def probe(self) -> float:
+        """Not answered from memory. The first call of a new process is not what the later ones are like."""
+        seconds = min(PROBE_SECONDS, self._seconds)
+        if not self._process.warm:
+            try:
+                self._process.prepare()
+            except ProviderError as error:
+                raise EmbeddingError(str(error)) from None
+            self._ask([_PROBE], self._seconds)
+        started = time.monotonic()
+        self._ask([_PROBE], seconds)
+        return time.monotonic() - started
+
     def embed(self, texts: Sequence[str]) -> list[Vector]:
         """The same text is asked for once. Raises EmbeddingError; what came before the error is remembered."""
         wanted = [cut(text) for text in texts]
         made = self._remembered.of(wanted)
         for batch in batches(text for text in dict.fromkeys(wanted) if text not in made):
-            vectors = self._ask(batch)
+            vectors = self._ask(batch, self._seconds)
             made |= zip(batch, vectors, strict=True)
             self._remembered.keep(batch, vectors)
         return [made[text] for text in wanted]
@@ -67,17 +91,18 @@ class RemoteEmbedder:
     def forget(self) -> None:
         self._remembered.clear()
 
-    def _ask(self, batch: Sequence[str]) -> list[Vector]:
-        call = EmbedCall(self._endpoint, tuple(batch), time.monotonic() + self._seconds, ANSWER_BYTES)
+    def _ask(self, batch: Sequence[str], seconds: float) -> list[Vector]:
+        call = EmbedCall(self._endpoint, tuple(batch), time.monotonic() + seconds, ANSWER_BYTES)
         try:
             answer: Embedded | Failure = self._process.ask_blocking("embed", new_ticket(), call, deadline=call.deadline)
             if isinstance(answer, Failure):
                 raise error_of(answer, self.name)
         except RequestRefusedError as error:
-            kind = EmbeddingError if isinstance(error, UnknownModelError) else TextRefusedError
-            raise kind(str(error)) from None
+            if isinstance(error, UnknownModelError):
+                raise EmbeddingError(str(error), retryable=False) from None
+            raise TextRefusedError(str(error)) from None
         except ProviderError as error:
-            raise EmbeddingError(str(error), retry_after=error.retry_after) from None
+            raise EmbeddingError(str(error), retryable=error.retryable, retry_after=error.retry_after) from None
         return self._checked(answer)
 
     def _checked(self, answer: Embedded) -> list[Vector]:
@@ -100,16 +125,28 @@ class UnconfiguredEmbedder:
     """Stands for one that lacks something, such as its key: what is stored waits, and searches go by words."""
 
     at_once = False
+    running = False
 
     def __init__(self, name: str, dimension: int, missing: str) -> None:
-        self.name, self.dimension, self._missing = name, dimension, missing
+        self.name, self.dimension = name, dimension
+        self.missing: str | None = missing
+
+    def known(self, text: str) -> Vector | None:
+        return None
+
+    def probe(self) -> float:
+        """Raises EmbeddingError, always."""
+        raise self._error()
 
     def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Raises EmbeddingError, always."""
-        raise EmbeddingError(self._missing)
+        raise self._error()
 
     def forget(self) -> None:
         """It knows nothing."""
+
+    def _error(self) -> EmbeddingError:
+        return EmbeddingError(self.missing or "", retryable=False)
 
 
 def cut(text: str) -> str:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from memorybank_service.http.asked import Bank, tenant_of
 from memorybank_service.http.auth import require
 from memorybank_service.http.completions.remembering import CONTEXT_TOKENS, INTRODUCTION
+from memorybank_service.http.degraded import degraded_header, may_be_degraded
 from memorybank_service.http.fields import Metadata, Text, shown_as
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.legacy import RetrievedMemory, retrieved, user_metadata
@@ -79,7 +80,7 @@ class ChatAnswer(BaseModel):
 @router.post(
     "/chat",
     operation_id="chat",
-    responses=problems(400, 409, 413, 415, 422, 507),
+    responses=problems(400, 409, 413, 415, 422, 507) | may_be_degraded(),
     dependencies=[Depends(require("write"))],
     response_model=ChatAnswer,
 )
@@ -90,6 +91,7 @@ async def chat(
     given = body.metadata or {}
     user, run = given.get("user_id") or NO_USER, given.get("session_id")
     told: list[ChatAnswer] = []
+    degraded: list[str] = []
 
     def draft(words: str, speaker: str, actor: str | None) -> Draft:
         """The same again under one Idempotency-Key is the same memory: the model may have failed at the first try."""
@@ -99,6 +101,7 @@ async def chat(
 
     async def converse(along: Along) -> None:
         found = await bank.recall.search(Search(body.query, Scope(user), _CANDIDATES, threshold=_LEAST_SIMILARITY))
+        degraded.extend(found.degraded)
         context = build_context([one.memory for one in found.recollections], CONTEXT_TOKENS)
         used = [found.recollections[place] for place in sorted(context.chosen)]
         await bank.memories.add([draft(body.query, "user", along.actor)], replace(along, receipt=None))
@@ -113,7 +116,9 @@ async def chat(
             log.error("an answer was not remembered", extra={"error": str(error)})
         background.add_task(bank.recall.record_recalls, used)
 
-    return await once(bank, converse, lambda _: told[-1].model_dump_json())
+    answer = await once(bank, converse, lambda _: told[-1].model_dump_json())
+    answer.headers.update(degraded_header(degraded))
+    return answer
 
 
 def _messages(body: ChatRequest, manner: str, recalled: str) -> list[Message]:

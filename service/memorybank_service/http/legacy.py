@@ -10,6 +10,7 @@ from starlette.responses import Response
 from memorybank_service.clock import rfc3339
 from memorybank_service.http.asked import Bank, tenant_of
 from memorybank_service.http.auth import require
+from memorybank_service.http.degraded import degraded_header, may_be_degraded
 from memorybank_service.http.fields import MemoryId, Metadata, MetadataFilter, Text, TopK, shown_as
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.openapi import problems
@@ -104,7 +105,8 @@ class StatsAnswer(BaseModel):
     avg_importance: float | None
     oldest_memory: str | None
     newest_memory: str | None
-    embedding_provider: str
+    embedding_provider: str = Field(description="What the memories are embedded with, whatever is configured.")
+    embedding_model: str
     store_bytes: int
 
 
@@ -171,16 +173,19 @@ async def store_memory(body: StoreRequest, bank: Bank, once: OnceOnly) -> Respon
 @router.post(
     "/retrieve_memory",
     operation_id="retrieve_memory",
-    responses=problems(400, 413, 415, 422),
+    responses=problems(400, 413, 415, 422) | may_be_degraded(),
     dependencies=[Depends(require("read"))],
 )
-async def retrieve_memory(body: RetrieveRequest, bank: Bank, background: BackgroundTasks) -> RetrieveAnswer:
+async def retrieve_memory(
+    body: RetrieveRequest, bank: Bank, background: BackgroundTasks, response: Response
+) -> RetrieveAnswer:
     """The best memories, of one user if `metadata.user_id` is given; recalled ones become stronger."""
     wanted = dict(body.metadata or {})
     user_id, run_id = wanted.pop("user_id", None), wanted.pop("session_id", None)
     asked = Search(body.query, Scope(user_id, run_id=run_id), body.top_k, all_equal(wanted) if wanted else None)
     found = await bank.recall.search(asked)
     background.add_task(bank.recall.record_recalls, found.recollections)
+    response.headers.update(degraded_header(found.degraded))
     return RetrieveAnswer(memories=[retrieved(recollection) for recollection in found.recollections])
 
 
@@ -205,6 +210,7 @@ async def forget_memory(body: ForgetRequest, bank: Bank, once: OnceOnly) -> Resp
 @router.get("/memory_stats", operation_id="memory_stats", responses=problems(), dependencies=[Depends(require("read"))])
 async def memory_stats(request: Request, bank: Bank) -> StatsAnswer:
     totals, census = await bank.totals(), await bank.decay.census()
+    provider, _, model = bank.footing.store.space.partition("/")
     return StatsAnswer(
         tenant_id=tenant_of(request).settings.tenant_id,
         total_memories=totals.memories,
@@ -214,7 +220,8 @@ async def memory_stats(request: Request, bank: Bank) -> StatsAnswer:
         avg_importance=totals.average_importance,
         oldest_memory=_time(totals.oldest),
         newest_memory=_time(totals.newest),
-        embedding_provider=bank.footing.embedder.name.partition("/")[0],
+        embedding_provider=provider,
+        embedding_model=model,
         store_bytes=await bank.size_bytes(),
     )
 

@@ -79,6 +79,11 @@ def embedding_model(chosen: ModelSettings, settings: Settings) -> Configuration:
     return _configuration("EMBEDDING", chosen, _EMBEDDING_MODELS, settings.provider_keys)
 
 
+def embeds_by_default(provider: str) -> bool:
+    """Whether a model of it is taken where none is named."""
+    return _PREFIXES.get(provider, provider) in _EMBEDDING_MODELS
+
+
 def _configuration(
     role: str, chosen: ModelSettings, models: Mapping[str, str], keys: Mapping[str, str]
 ) -> Configuration:

@@ -65,7 +65,7 @@ class ProviderProcess:
         self._answered: int | None = None
         self._lanes: dict[Lane, ThreadPoolExecutor] = {
             "chat": ThreadPoolExecutor(16, thread_name_prefix="chat"),
-            "embedding": ThreadPoolExecutor(8, thread_name_prefix="remote-embedding"),
+            "embedding": ThreadPoolExecutor(20, thread_name_prefix="remote-embedding"),
             "control": ThreadPoolExecutor(2, thread_name_prefix="provider-control"),
         }
 
@@ -74,9 +74,18 @@ class ProviderProcess:
         """Of the running process; None if none runs."""
         return self._child.pid
 
+    @property
+    def warm(self) -> bool:
+        """Whether it runs and has answered: the next call does not wait for its start."""
+        return self._answered is not None and self._child.pid == self._answered
+
     def stay_for_searches(self) -> None:
         """Keeps it running longer once it was called; to be said before it is."""
         self._child.idle_seconds = max(self._child.idle_seconds or 0.0, SEARCHING_IDLE_SECONDS)
+
+    def prepare(self) -> None:
+        """Starts it where it does not run, and waits until it can ask. Raises ProviderError."""
+        self.ask_blocking("prepare", deadline=time.monotonic() + START_SECONDS)
 
     async def ask(self, method: str, *arguments: Any, deadline: float, ticket: str | None = None) -> Any:
         """On the lane of language models. Raises ProviderError; cancelling it breaks off the call of that ticket."""
@@ -121,9 +130,9 @@ class ProviderProcess:
         left = deadline - time.monotonic()
         if left <= 0:
             raise _no_answer()  # it waited for its turn all the time
-        warm = self._answered is not None and self._child.pid == self._answered
+        grace = GRACE_SECONDS if self.warm else START_SECONDS
         try:
-            answer = self._child.call(method, *arguments, timeout=left + (GRACE_SECONDS if warm else START_SECONDS))
+            answer = self._child.call(method, *arguments, timeout=left + grace)
         except ChildError as error:
             raise _lost(error) from None
         except ValueError:  # a message beyond all bounds

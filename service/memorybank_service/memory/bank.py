@@ -96,6 +96,7 @@ class MemoryBank:
         await self.importing.open()
         self.jobs.start()
         self.embeddings.start()
+        self.footing.vectors.open()
 
     async def close(self) -> None:
         """Finishes what is under way. Closing twice is closing once."""
@@ -106,6 +107,7 @@ class MemoryBank:
         try:
             await self.jobs.stop()
             await self.embeddings.stop()
+            await self.footing.vectors.stop()
             await self.beat()
         finally:
             await asyncio.to_thread(self.footing.close)

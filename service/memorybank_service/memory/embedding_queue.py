@@ -62,7 +62,7 @@ class EmbeddingQueue:
             except (EmbeddingError, StoreError) as error:
                 failures += 1
                 if isinstance(error, EmbeddingError):
-                    self._on.vectors.failed(str(error))
+                    self._on.vectors.failed(error)
                 pause = pause_after(failures, error)
                 facts = {"error": str(error), "seconds": round(pause, 1)}
                 log.warning("what was stored has to wait for its vectors", extra=facts)
@@ -73,7 +73,7 @@ class EmbeddingQueue:
     async def _embed_some(self) -> bool:
         """Whether there may be more to do at once."""
         vectors, store = self._on.vectors, self._on.store
-        if not vectors.of_the_data:
+        if not vectors.of_the_data or vectors.missing is not None:
             return False
         now = self._monotonic()
         self._refused = {seq: until for seq, until in self._refused.items() if until > now}

@@ -15,7 +15,17 @@ from memorybank_service.memory.embedding_queue import pause_after
 from memorybank_service.memory.footing import Footing
 from memorybank_service.memory.jobs import JobError, Jobs, Under
 from memorybank_service.memory.vectors import text_of
-from memorybank_service.store import NOTHING_ALONG, Along, Job, JobEnd, JobProgress, Memory, NewJob, Space
+from memorybank_service.store import (
+    NOTHING_ALONG,
+    Along,
+    ConflictError,
+    Job,
+    JobEnd,
+    JobProgress,
+    Memory,
+    NewJob,
+    Space,
+)
 
 log = logging.getLogger(__name__)
 KIND = "reembed"
@@ -41,7 +51,9 @@ class Reembedding:
         jobs.register(KIND, lane, self._work)
 
     async def begin(self, along: Along = NOTHING_ALONG) -> Job:
-        """The job; the one that is under way, if there is one."""
+        """The job; the one that is under way, if there is one. Raises ConflictError where a setting is missing."""
+        if (missing := self._on.vectors.missing) is not None:
+            raise ConflictError(f"nothing can be embedded anew: {missing}")
         running = await self._jobs.listed("running", KIND, 1)
         if running:
             return await self._on.replying(along, running[0])
@@ -52,6 +64,8 @@ class Reembedding:
         changed_over = bool(under.job.progress.get("changed_over"))
         far = _Far(int(str(under.job.progress.get("embedded", 0))), 0)
         if not changed_over:
+            if (missing := self._on.vectors.missing) is not None:
+                raise JobError(missing, retryable=False)
             await self._remove_old()
             await asyncio.wrap_future(spaces.begin_next(self._on.embedder.name))
             far = _Far(*await self._on.read(spaces.count_next))
@@ -66,13 +80,18 @@ class Reembedding:
         """Over all memories that lack their next vector."""
         name, spaces, after = self._on.embedder.name, self._on.store.spaces, 0
         while True:
-            await under.progress(embedded=far.embedded, total=max(far.embedded, far.total), space=name)
+            await self._tell(under, far)
             page = await self._on.read(spaces.missing_next, after, BATCH)
             if not page:
                 return
-            made = await self._embedded([memory for memory in page if memory.seq not in far.refused], far)
+            made = await self._embedded([memory for memory in page if memory.seq not in far.refused], far, under)
             far.embedded += await asyncio.wrap_future(spaces.write_next(made, name))
             after = page[-1].seq
+
+    async def _tell(self, under: Under, far: _Far, **more: object) -> None:
+        """Raises JobCancelledError where it has been cancelled."""
+        total, name = max(far.embedded, far.total), self._on.embedder.name
+        await under.progress(embedded=far.embedded, total=total, space=name, **more)
 
     async def _swapped(self, under: Under, far: _Far) -> bool:
         configured = Space(self._on.embedder.name, self._on.embedder.dimension)
@@ -85,7 +104,7 @@ class Reembedding:
         while await asyncio.wrap_future(self._on.store.spaces.remove_old(_REMOVED_AT_ONCE)):
             pass
 
-    async def _embedded(self, memories: Sequence[Memory], far: _Far) -> dict[int, tuple[float, Vector]]:
+    async def _embedded(self, memories: Sequence[Memory], far: _Far, under: Under) -> dict[int, tuple[float, Vector]]:
         """Without those that the provider refuses. Raises JobError when it fails again and again."""
         failures = 0
         while memories:
@@ -93,16 +112,17 @@ class Reembedding:
                 made = await self._on.vectors.embed_many([text_of(memory) for memory in memories])
                 return {m.seq: (m.updated_at, vector) for m, vector in zip(memories, made, strict=True)}
             except TextRefusedError as error:
-                return await self._halves(memories, far, error)
+                return await self._halves(memories, far, under, error)
             except EmbeddingError as error:
                 failures += 1
-                if failures == _MOST_FAILURES:
-                    raise JobError(str(error), retry_after=error.retry_after) from error
+                if failures == _MOST_FAILURES or not error.retryable:
+                    raise JobError(str(error), retryable=error.retryable, retry_after=error.retry_after) from error
+                await self._tell(under, far, error=str(error), failures=failures)
                 await asyncio.sleep(pause_after(failures, error))
         return {}
 
     async def _halves(
-        self, memories: Sequence[Memory], far: _Far, error: TextRefusedError
+        self, memories: Sequence[Memory], far: _Far, under: Under, error: TextRefusedError
     ) -> dict[int, tuple[float, Vector]]:
         """Which of them it is that is refused. Raises JobError where that seems to be every one."""
         if len(memories) == 1:
@@ -112,5 +132,5 @@ class Reembedding:
                 raise JobError(str(error), retryable=False)
             return {}
         half = len(memories) // 2
-        made = await self._embedded(memories[:half], far)
-        return made | await self._embedded(memories[half:], far)
+        made = await self._embedded(memories[:half], far, under)
+        return made | await self._embedded(memories[half:], far, under)

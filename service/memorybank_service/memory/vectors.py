@@ -7,28 +7,29 @@ provider does not answer, searches go by words, and what is stored waits for its
 import asyncio
 import logging
 import os
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from memorybank_service.embedding import Embedder, EmbeddingError, Vector
+from memorybank_service.embedding import (
+    AskedEmbedder,
+    Embedder,
+    EmbeddingError,
+    TextRefusedError,
+    Vector,
+    has_to_be_asked,
+)
 from memorybank_service.embedding.texts import embedded_text
+from memorybank_service.memory.answering import Answering
+from memorybank_service.memory.queries import Queries
 from memorybank_service.store import Memory, MemoryStore
 
 log = logging.getLogger(__name__)
-QUERY_SECONDS = 2.0
-"""How long a search waits for a provider."""
-QUIET_SECONDS = 10.0
-"""After a failure, searches do not wait for the provider for this long."""
-_KNOWN_QUERIES = 256
 _CHUNK = 16  # texts of one call where there are many: short enough for others to come in between
 
 OTHER_SPACE = (
     "The memories were embedded with {data}, and this service embeds with {configured}: they are found by their words "
     "alone until POST /v1/reembed has embedded them anew."
 )
-NO_ANSWER = "the embedding provider did not answer in time"
 BY_WORDS = "This search went by words alone: {reason}."
 
 
@@ -38,25 +39,45 @@ def text_of(memory: Memory) -> str:
 
 
 class Vectors:
-    def __init__(self, store: MemoryStore, embedder: Embedder, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._store, self._embedder, self._monotonic = store, embedder, monotonic
+    def __init__(self, store: MemoryStore, embedder: Embedder) -> None:
+        self._store, self._embedder = store, embedder
         self._few = ThreadPoolExecutor(2, thread_name_prefix="embedder")
         self._cores = max(1, len(os.sched_getaffinity(0)))
         # Of its own: importing must not stand before the next question.
         self._many = ThreadPoolExecutor(self._cores, thread_name_prefix="embedder-many")
-        self._queries: OrderedDict[str, Vector] = OrderedDict()
-        self._failure: str | None = None
-        self._quiet_until = 0.0
+        self._asked = _Asked(embedder) if has_to_be_asked(embedder) else None
+        self._waits_because: str | None = None  # of what was stored last: why it has no vector yet
+
+    def open(self) -> None:
+        """Has what is needed for searches started, and waits for nothing."""
+        if self.missing is not None:
+            log.warning("there will be no vectors", extra={"error": self.missing})
+        elif self._asked is not None and self.of_the_data:
+            self._asked.answers.find_out()
+
+    async def stop(self) -> None:
+        """Once no search is under way any more."""
+        if self._asked is not None:
+            await self._asked.answers.stop()
+            await self._asked.queries.stop()
 
     def close(self) -> None:
         """Once nothing is under way any more; blocks."""
         self._few.shutdown()
         self._many.shutdown()
+        if self._asked is not None:
+            self._asked.queries.close()
+            self._asked.answers.close()
 
     @property
     def of_the_data(self) -> bool:
         """Whether what is configured is what the data were embedded with."""
         return self._embedder.name == self._store.space
+
+    @property
+    def missing(self) -> str | None:
+        """What the settings lack for the embedding, a sentence; None: nothing."""
+        return None if self._asked is None else self._asked.embedder.missing
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Raises EmbeddingError."""
@@ -64,13 +85,14 @@ class Vectors:
 
     async def embed_many(self, texts: Sequence[str]) -> list[Vector]:
         """On all cores, behind what is asked by `embed`. Raises EmbeddingError."""
-        if not self._embedder.at_once:  # a provider takes many in one request
-            return await asyncio.get_running_loop().run_in_executor(self._many, self._embedder.embed, texts)
+        loop = asyncio.get_running_loop()
+        if self._asked is not None:  # a provider takes many in one request
+            vectors = await loop.run_in_executor(self._many, self._embedder.embed, texts)
+            self._asked.answers.answered()
+            return vectors
         # Neighbours in length together would gain nothing: texts are embedded one by one.
         chunks = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
-        calls = [
-            asyncio.get_running_loop().run_in_executor(self._many, self._embedder.embed, chunk) for chunk in chunks
-        ]
+        calls = [loop.run_in_executor(self._many, self._embedder.embed, chunk) for chunk in chunks]
         return [vector for made in await asyncio.gather(*calls) for vector in made]
 
     async def for_writing(self, texts: Sequence[str]) -> list[Vector | None]:
@@ -80,55 +102,45 @@ class Vectors:
         return list(await (self.embed(texts) if len(texts) <= _CHUNK else self.embed_many(texts)))
 
     async def for_query(self, text: str) -> tuple[Vector | None, Sequence[str]]:
-        """The vector to search by, or None with the reason, a sentence, why there is none."""
+        """The vector to search by, or None with the reasons, each a sentence, why there is none."""
+        reasons = []
         if not self.of_the_data:
-            return None, [OTHER_SPACE.format(data=self._store.space, configured=self._embedder.name)]
-        if self._embedder.at_once:
+            reasons.append(OTHER_SPACE.format(data=self._store.space, configured=self._embedder.name))
+        if self.missing is not None:
+            reasons.append(BY_WORDS.format(reason=self.missing))
+        if reasons:
+            return None, reasons
+        if self._asked is None:
             [vector] = await self.embed([text])
             return vector, ()
         if self._store.spaces.current.dimension == 0:  # nothing has a vector yet, and the queue knows why
-            return None, [BY_WORDS.format(reason=self._failure)] if self._failure is not None else ()
-        if (known := self._queries.get(text)) is not None:
-            self._queries.move_to_end(text)
-            return known, ()
+            because = self._waits_because
+            return None, () if because is None else [BY_WORDS.format(reason=because)]
         try:
-            return await self._asked(text), ()
+            return await self._asked.queries.vector(text), ()
         except EmbeddingError as error:
-            return None, [BY_WORDS.format(reason=error)]
+            return None, [BY_WORDS.format(reason=str(error).rstrip("."))]
 
     def answered(self) -> None:
-        """The provider does answer: searches need not hold back."""
-        self._failure = None
+        """What was stored does get its vectors."""
+        self._waits_because = None
 
-    async def _asked(self, text: str) -> Vector:
-        """Raises EmbeddingError where the provider does not answer in time, or did not a moment ago."""
-        if self._failure is not None and self._monotonic() < self._quiet_until:
-            raise EmbeddingError(self._failure)
-        asked = asyncio.ensure_future(self.embed([text]))
-        asked.add_done_callback(lambda done: self._answer_came(text, done))
-        await asyncio.wait([asked], timeout=QUERY_SECONDS)
-        if not asked.done():  # it goes on: the next one may find it answered
-            self.failed(NO_ANSWER)
-            raise EmbeddingError(NO_ANSWER)
-        return (await asked)[0]
-
-    def _answer_came(self, text: str, asked: "asyncio.Future[list[Vector]]") -> None:
-        if asked.cancelled():
-            return
-        if isinstance(error := asked.exception(), EmbeddingError):
-            log.warning("a query was not embedded", extra={"error": str(error)})
-            self.failed(str(error))
-        elif error is None:
-            self._failure = None
-            self._queries[text] = asked.result()[0]
-            if len(self._queries) > _KNOWN_QUERIES:
-                self._queries.popitem(last=False)
-
-    def failed(self, reason: str) -> None:
-        """The provider does not answer: searches do not wait for it for a while."""
-        self._failure, self._quiet_until = reason.rstrip("."), self._monotonic() + QUIET_SECONDS
+    def failed(self, error: EmbeddingError) -> None:
+        """What was stored has to wait for its vectors; searches need not wait either to find that out."""
+        self._waits_because = str(error).rstrip(".")
+        if self._asked is not None and not isinstance(error, TextRefusedError):
+            self._asked.answers.failed(error)
 
     def forget(self) -> None:
         """What was asked lately: somebody is erased."""
-        self._queries.clear()
+        if self._asked is not None:
+            self._asked.queries.forget()
         self._embedder.forget()
+
+
+class _Asked:
+    """What searches need where the embedding has to be asked for."""
+
+    def __init__(self, embedder: AskedEmbedder) -> None:
+        self.embedder, self.answers = embedder, Answering(embedder)
+        self.queries = Queries(embedder, self.answers)

@@ -92,25 +92,6 @@ async def test_words_that_change_while_they_are_embedded_are_embedded_again(bank
     assert model.embedded == ["Ada lives in Lisbon.", "Ada lives in Porto."]
 
 
-async def test_a_search_whose_query_gets_no_vector_goes_by_words_and_says_so(
-    bank_with: BankWith, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = RemoteModel()
-    bank = await bank_with(model)
-    await store(bank, "Ada lives in Lisbon.")
-    await until_embedded(bank)
-    monkeypatch.setattr("memorybank_service.memory.vectors.QUERY_SECONDS", 0.05)
-    model.answering.clear()
-    found = await find(bank, "Where does Ada live?")
-    assert [one.memory.content for one in found.recollections] == ["Ada lives in Lisbon."]
-    [sentence] = found.degraded
-    assert "did not answer in time" in sentence
-    asked = len(model.calls)
-    assert (await find(bank, "And who lives in Lisbon?")).degraded == [sentence]
-    assert len(model.calls) == asked  # it is not asked again for every search
-    model.answering.set()
-
-
 async def test_a_query_is_embedded_once(bank_with: BankWith) -> None:
     model = RemoteModel()
     bank = await bank_with(model)
@@ -128,3 +109,15 @@ async def test_the_length_of_a_model_s_vectors_need_not_be_known_before(bank_wit
     assert bank.footing.store.spaces.current.dimension == 64
     [hit] = [one.hit for one in (await find(bank, "Ada lives in Lisbon.")).recollections]
     assert hit.similarity == pytest.approx(1, abs=1e-3)
+
+
+async def test_without_its_key_what_is_missing_is_told_and_nothing_is_tried(bank_with: BankWith) -> None:
+    model = RemoteModel()
+    model.missing = "REMOTE_API_KEY is not set"
+    bank = await bank_with(model)
+    await store(bank, "Ada lives in Lisbon.")
+    found = await find(bank, "Lisbon")
+    assert [one.memory.content for one in found.recollections] == ["Ada lives in Lisbon."]
+    assert found.degraded == ["This search went by words alone: REMOTE_API_KEY is not set."]
+    assert await bank.embeddings.length() == 1
+    assert (model.calls, model.probes) == ([], 0)

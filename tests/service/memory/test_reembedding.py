@@ -10,7 +10,7 @@ from memorybank_service.memory import embedding_queue, reembedding
 from memorybank_service.memory.bank import MemoryBank
 from memorybank_service.memory.keeping import Draft
 from memorybank_service.memory.recalling import Found, Search
-from memorybank_service.store import Amendment, JobState, Scope
+from memorybank_service.store import Amendment, ConflictError, JobState, NewJob, Scope
 from tests.service.memory.conftest import BankWith
 from tests.service.remote_model import RemoteModel
 from tests.service.waiting import until_so
@@ -169,3 +169,48 @@ async def test_one_is_under_way_at_a_time(bank_with: BankWith, embedder: LocalEm
     assert (await bank.reembedding.begin()).id == job.id
     model.answering.set()
     await until_state(bank, job.id, "succeeded")
+
+
+async def test_it_is_refused_with_what_is_missing_and_one_from_before_is_given_up_with_it(
+    bank_with: BankWith, embedder: LocalEmbedder
+) -> None:
+    await fill(await bank_with(embedder))
+    model = RemoteModel()
+    model.missing = "REMOTE_API_KEY is not set"
+    bank = await bank_with(model)
+    with pytest.raises(ConflictError, match="REMOTE_API_KEY is not set"):
+        await bank.reembedding.begin()
+    assert any("REMOTE_API_KEY is not set" in sentence for sentence in (await find(bank)).degraded)
+    before = await bank.jobs.enqueue(NewJob(reembedding.KIND, key=reembedding.KIND))
+    await until_state(bank, before.id, "dead")
+    assert (await bank.jobs.get(before.id)).error == "REMOTE_API_KEY is not set"  # type: ignore[union-attr]
+    assert model.calls == []
+
+
+async def test_what_cannot_get_better_ends_it_at_the_first_error(bank_with: BankWith, embedder: LocalEmbedder) -> None:
+    await fill(await bank_with(embedder))
+    model = RemoteModel()
+    model.fails = lambda texts: EmbeddingError("the key is not accepted", retryable=False)
+    bank = await bank_with(model)
+    job = await bank.reembedding.begin()
+    await until_state(bank, job.id, "dead")
+    assert (await bank.jobs.get(job.id)).error == "the key is not accepted"  # type: ignore[union-attr]
+    assert len(model.calls) == 1
+
+
+async def test_while_it_tries_again_it_says_why(
+    bank_with: BankWith, embedder: LocalEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(await bank_with(embedder))
+    monkeypatch.setattr(embedding_queue, "FIRST_PAUSE_SECONDS", 60.0)
+    model = RemoteModel()
+    model.fails = lambda texts: EmbeddingError("no connection")
+    bank = await bank_with(model)
+    job = await bank.reembedding.begin()
+
+    async def told() -> bool:
+        current = await bank.jobs.get(job.id)
+        return current is not None and current.progress.get("error") == "no connection"
+
+    await until_so(told)
+    assert len(model.calls) == 1

@@ -30,6 +30,8 @@ class Recalled:
     text: str
     """For a system message; empty where nothing is known."""
     used: Sequence[Recollection] = ()
+    degraded: Sequence[str] = ()
+    """What could not be used for it, each a sentence."""
 
 
 class Conversation:
@@ -54,7 +56,7 @@ class Conversation:
         manner = "" if self._scope.agent_id else await self._bank.people.manner(self._scope.user_id or NO_USER)
         told = INTRODUCTION + context.text if context.text else ""
         used = [candidates[place] for place in sorted(context.chosen)]
-        return Recalled("\n\n".join(part for part in (manner, told) if part), used)
+        return Recalled("\n\n".join(part for part in (manner, told) if part), used, found.degraded)
 
     async def count(self, recalled: Recalled) -> None:
         """After the answer."""

@@ -16,6 +16,7 @@ from memorybank_service.http.auth import require
 from memorybank_service.http.completions.body import CompletionRequest, with_context
 from memorybank_service.http.completions.errors import OpenAiRoute, error_of_stream
 from memorybank_service.http.completions.remembering import Conversation
+from memorybank_service.http.degraded import degraded_header
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.problems import Problem
 from memorybank_service.http.whose import ids_in
@@ -99,7 +100,7 @@ async def _ready(body: CompletionRequest, request: Request, conversation: Conver
     relay = tenant_of(request).relay.named(body.model)
     handed_on = body.handed_on
     handed_on["messages"] = with_context(handed_on["messages"], recalled.text)
-    headers = {"x-memorybank-memories": str(len(recalled.used))}
+    headers = {"x-memorybank-memories": str(len(recalled.used)), **degraded_header(recalled.degraded)}
     return _Ready(relay, handed_on, headers, BackgroundTask(conversation.count, recalled))
 
 

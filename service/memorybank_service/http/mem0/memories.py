@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from memorybank_service.http.asked import Bank
 from memorybank_service.http.auth import require
+from memorybank_service.http.degraded import degraded_header
 from memorybank_service.http.fields import LONGEST_ID, shown_as
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.json_answers import encoded, listing
@@ -83,7 +84,9 @@ async def search(body: SearchBody, request: Request, bank: Bank, background: Bac
     def shown(one: Recollection) -> dict[str, Any]:
         return chosen_fields(mem0_json(one.memory, one.state) | score_json(one.hit), body.fields)
 
-    return await listing(found.recollections, shown)
+    answer = await listing(found.recollections, shown)
+    answer.headers.update(degraded_header(found.degraded))
+    return answer
 
 
 @_router.post("/v3/memories", dependencies=[Depends(require("read"))])

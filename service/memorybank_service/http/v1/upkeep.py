@@ -37,6 +37,7 @@ async def maintain(bank: Bank, once: OnceOnly) -> Response:
 async def reembed(bank: Bank, once: OnceOnly) -> Response:
     """Embeds every memory anew with the configured model, while the service goes on, and then changes over to it.
 
-    Asked for twice it runs once. Cancelled, or broken off by a restart, it goes on where it was.
+    Asked for twice it runs once. Cancelled, or broken off by a restart, it goes on where it was. Where a setting of
+    that model is missing, such as its key, 409 names it.
     """
     return await once(bank, bank.reembedding.begin, told_job, status=202)

@@ -41,6 +41,10 @@ class Asking:
         self._streams: dict[str, _Stream] = {}
         threading.Thread(target=self._loop.run_forever, name="asking", daemon=True).start()
 
+    def prepare(self) -> None:
+        """Whatever takes its time before the first call."""
+        providers.load_litellm()
+
     def complete(self, ticket: str, call: ChatCall) -> Said | Failure:
         """`ticket` is what the caller would cancel it by."""
         return self._wait(ticket, providers.complete(providers.load_litellm(), call))
