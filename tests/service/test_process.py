@@ -64,6 +64,14 @@ def test_no_acknowledged_memory_is_lost_by_a_kill_under_load(tmp_path: Path) -> 
             assert (memory_id, content) in {(memory["memory_id"], memory["content"]) for memory in found}
 
 
+def test_a_setting_that_only_the_data_show_to_be_missing_ends_the_start_with_one_line(tmp_path: Path) -> None:
+    with running(tmp_path, EMBEDDING_PROVIDER="mistral") as service:
+        assert service.process.wait(60) == 2
+        *logged, line = service.log_file.read_text().splitlines()
+    assert line.startswith("memorybank-service: EMBEDDING_MODEL: it is not set")
+    assert all(json.loads(entry)["level"] == "info" for entry in logged)
+
+
 def test_a_second_process_waits_for_the_first_and_then_has_its_memories(tmp_path: Path) -> None:
     with running(tmp_path) as first:
         memory_id = store(first.ready(), "Ada lives in Lisbon.")

@@ -11,7 +11,7 @@ from memorybank_service.embedding.model_files import ModelFiles
 from memorybank_service.memory.keeping import Draft
 from memorybank_service.memory.recalling import Search
 from memorybank_service.metrics import Metrics
-from memorybank_service.settings import load_settings
+from memorybank_service.settings import SettingsError, load_settings
 from memorybank_service.store import Scope
 from memorybank_service.tenant import Tenant
 from tests.service.provider import Provider
@@ -104,3 +104,20 @@ async def test_an_embedding_without_its_key_says_what_is_missing(tenant_with: Te
     tenant = await tenant_with(OPENAI_API_KEY="sk-none", **configured)
     await until_embedded(tenant)
     assert await degraded(tenant) == []
+
+
+async def test_a_provider_without_a_model_ends_the_start_unless_the_data_name_it(tenant_with: TenantWith) -> None:
+    with pytest.raises(SettingsError, match=r"^EMBEDDING_MODEL: .*EMBEDDING_PROVIDER=mistral; allowed: "):
+        await tenant_with(EMBEDDING_PROVIDER="mistral")
+    await remember(await tenant_with(EMBEDDING_PROVIDER="mistral", EMBEDDING_MODEL="mistral-embed"))
+    tenant = await tenant_with(EMBEDDING_PROVIDER="mistral")
+    assert tenant.bank.footing.embedder.name == "mistral/mistral-embed"
+
+
+async def test_what_asks_the_provider_is_started_with_the_tenant(tenant_with: TenantWith) -> None:
+    tenant = await tenant_with(EMBEDDING_PROVIDER="openai", EMBEDDING_MODEL="small", OPENAI_API_KEY="sk-none")
+
+    async def answered() -> bool:
+        return tenant.providers.warm
+
+    await until_so(answered)

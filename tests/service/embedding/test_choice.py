@@ -8,7 +8,7 @@ from memorybank_service.embedding.local import LocalEmbedder
 from memorybank_service.embedding.model_files import ModelFiles
 from memorybank_service.embedding.remote import RemoteEmbedder
 from memorybank_service.llm.process import ProviderProcess
-from memorybank_service.settings import Settings, load_settings
+from memorybank_service.settings import Settings, SettingsError, load_settings
 
 OPENAI = {"OPENAI_API_KEY": "sk"}
 
@@ -55,6 +55,15 @@ def test_the_length_of_the_data_binds_their_own_model_alone(model: ModelFiles) -
     same = open_embedder(settings_of(variables), "openai/mine", 77, model, process)
     other = open_embedder(settings_of(variables), "openai/another", 77, model, process)
     assert (same.dimension, other.dimension) == (77, 0)
+    process.close()
+
+
+def test_a_provider_without_a_default_wants_its_model_named(model: ModelFiles) -> None:
+    process = ProviderProcess()
+    settings = settings_of({"EMBEDDING_PROVIDER": "mistral", "MISTRAL_API_KEY": "sk"})
+    with pytest.raises(SettingsError, match="EMBEDDING_MODEL: it is not set"):
+        open_embedder(settings, "local/minilm", 384, model, process)
+    assert open_embedder(settings, "mistral/theirs", 1024, model, process).name == "mistral/theirs"
     process.close()
 
 

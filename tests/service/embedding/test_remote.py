@@ -198,3 +198,35 @@ def test_batches_keep_the_order_and_the_bounds(texts: list[str]) -> None:
     made = list(batches(texts))
     assert [text for batch in made for text in batch] == texts
     assert all(sum(map(estimate_tokens, batch)) <= BATCH_TOKENS for batch in made)
+
+
+def test_a_probe_asks_the_provider_itself_each_time(make_embedder: MakeEmbedder, provider: Provider) -> None:
+    embedder = make_embedder()
+    assert embedder.probe() > 0
+    asked = len(provider.requests)
+    embedder.probe()
+    assert len(provider.requests) == asked + 1
+    assert embedder.running
+    provider.embed(refuses(500))
+    with pytest.raises(EmbeddingError):
+        embedder.probe()
+
+
+def test_what_was_asked_for_is_known_afterwards(make_embedder: MakeEmbedder, provider: Provider) -> None:
+    embedder = make_embedder()
+    assert embedder.known("Ada") is None
+    [vector] = embedder.embed(["Ada"])
+    known = embedder.known("Ada")
+    assert known is not None
+    assert known.tolist() == vector.tolist()
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.parametrize(("status", "retryable"), [(401, False), (404, False), (429, True), (500, True)])
+def test_an_error_tells_whether_asking_again_may_help(
+    make_embedder: MakeEmbedder, provider: Provider, status: int, retryable: bool
+) -> None:
+    provider.embed(refuses(status))
+    with pytest.raises(EmbeddingError) as caught:
+        make_embedder().embed(["Ada"])
+    assert caught.value.retryable is retryable
