@@ -74,16 +74,16 @@ class RemoteEmbedder:
             except ProviderError as error:
                 raise EmbeddingError(str(error)) from None
             self._ask([_PROBE], self._seconds)
-        started = time.monotonic()
-        self._ask([_PROBE], seconds)
-        return time.monotonic() - started
+        answer = self._ask([_PROBE], seconds)
+        self._checked(answer)
+        return answer.seconds
 
     def embed(self, texts: Sequence[str]) -> list[Vector]:
         """The same text is asked for once. Raises EmbeddingError; what came before the error is remembered."""
         wanted = [cut(text) for text in texts]
         made = self._remembered.of(wanted)
         for batch in batches(text for text in dict.fromkeys(wanted) if text not in made):
-            vectors = self._ask(batch, self._seconds)
+            vectors = self._checked(self._ask(batch, self._seconds))
             made |= zip(batch, vectors, strict=True)
             self._remembered.keep(batch, vectors)
         return [made[text] for text in wanted]
@@ -91,7 +91,8 @@ class RemoteEmbedder:
     def forget(self) -> None:
         self._remembered.clear()
 
-    def _ask(self, batch: Sequence[str], seconds: float) -> list[Vector]:
+    def _ask(self, batch: Sequence[str], seconds: float) -> Embedded:
+        """Raises EmbeddingError."""
         call = EmbedCall(self._endpoint, tuple(batch), time.monotonic() + seconds, ANSWER_BYTES)
         try:
             answer: Embedded | Failure = self._process.ask_blocking("embed", new_ticket(), call, deadline=call.deadline)
@@ -103,7 +104,7 @@ class RemoteEmbedder:
             raise TextRefusedError(str(error)) from None
         except ProviderError as error:
             raise EmbeddingError(str(error), retryable=error.retryable, retry_after=error.retry_after) from None
-        return self._checked(answer)
+        return answer
 
     def _checked(self, answer: Embedded) -> list[Vector]:
         """Raises EmbeddingError where they are not vectors of the one length, or none that can be compared."""

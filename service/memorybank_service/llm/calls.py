@@ -78,6 +78,8 @@ class Embedded:
     vectors: tuple[bytes, ...]
     """Each as doubles of this machine."""
     tokens: int | None
+    seconds: float
+    """From the question to the answer, on the side that asks."""
 
 
 @dataclass(frozen=True)

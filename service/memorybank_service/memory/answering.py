@@ -17,7 +17,7 @@ from memorybank_service.embedding import AskedEmbedder, EmbeddingError
 log = logging.getLogger(__name__)
 QUERY_SECONDS = 0.5
 """How long a search waits for a provider: most answers take 0.1 to 0.3 s, and later ones come too late for it."""
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 60.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 30.0
 _WELL_AGAIN = 4  # times the last pause without trouble: before that, the next pause is longer still
 
 STARTING = "the process that asks the embedding provider is being started"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from memorybank_service.embedding import AskedEmbedder, EmbeddingError, TextRefusedError, Vector
 from memorybank_service.memory import answering
 from memorybank_service.memory.answering import Answering
+from memorybank_service.memory.patience import Patience
 
 log = logging.getLogger(__name__)
 CALLS, LATE_CALLS = 8, 8
@@ -35,7 +36,7 @@ class _Query:
     answer: "asyncio.Future[Vector]"
     searches: int = 0
     """How many wait for it."""
-    expiry: asyncio.TimerHandle | None = None
+    expiry: Patience | None = None
     """While it waits to be sent."""
 
     def settle(self, outcome: Vector | EmbeddingError) -> None:
@@ -109,7 +110,7 @@ class Queries:
             raise EmbeddingError(BUSY)
         loop = asyncio.get_running_loop()
         query = _Query(text, loop.create_future())
-        query.expiry = loop.call_later(answering.QUERY_SECONDS, self._expire, query)
+        query.expiry = Patience(answering.QUERY_SECONDS, lambda: self._expire(query))
         self._asked[text] = query
         self._waiting.append(query)
         self._send_on()
@@ -165,7 +166,7 @@ class Queries:
         self._calls[call] = asyncio.create_task(self._call(call), name="query-embedding")
 
     async def _call(self, call: _Call) -> None:
-        overdue = asyncio.get_running_loop().call_later(answering.QUERY_SECONDS, self._overdue, call)
+        overdue = Patience(answering.QUERY_SECONDS, lambda: self._overdue(call))
         try:
             await self._embed(call, call.queries)
         finally:

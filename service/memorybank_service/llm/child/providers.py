@@ -71,14 +71,17 @@ async def stream(litellm: Any, call: ChatCall, take: Callable[[str], None]) -> S
 
 async def embed(litellm: Any, call: EmbedCall) -> Embedded | Failure:
     async def ask() -> Embedded:
+        started = time.monotonic()
         answer = await litellm.aembedding(input=list(call.texts), **common(call))
+        seconds = time.monotonic() - started
         vectors: dict[int, bytes] = {}
         for place, entry in enumerate(answer.data):
             index = entry.get("index")
             vectors[place if index is None else index] = array("d", entry["embedding"]).tobytes()
         if sorted(vectors) != list(range(len(call.texts))):
             raise UnreadableError
-        return Embedded(tuple(vectors[i] for i in range(len(call.texts))), _count(answer, "prompt_tokens"))
+        made = tuple(vectors[i] for i in range(len(call.texts)))
+        return Embedded(made, _count(answer, "prompt_tokens"), seconds)
 
     return await guarded(ask, call)
 
