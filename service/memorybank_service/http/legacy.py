@@ -94,6 +94,7 @@ class StatsAnswer(BaseModel):
         oldest_memory="2023-05-08T13:56:00.000Z",
         newest_memory="2027-01-15T08:00:00.000Z",
         embedding_provider="local",
+        embedding_model="all-MiniLM-L6-v2",
         store_bytes=48_234_496,
     )
 
