@@ -31,7 +31,13 @@ class Erasing:
         self._on, self._moving = footing, moving
 
     async def open(self) -> None:
-        """Erases again whom an older copy of the store has brought back."""
+        """Goes on with what was broken off, and erases again whom an older copy of the store has brought back."""
+        for user_id in await self._on.read(self._on.store.erasures.unfinished):
+            log.warning("an erasure was broken off; it goes on")
+            try:
+                await self.erase(user_id)
+            except StoreFullError as error:  # it goes on at the next start, or when it is asked for again
+                log.error("an erasure could not be ended", extra={"error": str(error)})
         missing = await self._on.read(self._on.store.erasures.missing)
         if not missing:
             return
@@ -47,7 +53,7 @@ class Erasing:
         store, read = self._on.store, self._on.read
         async with self._moving:
             counted = await read(store.spool.erase, user_id)
-            done = await asyncio.wrap_future(store.erasures.erase(user_id, self._on.now(), counted))
+            done = await read(store.erasures.erase, user_id, self._on.now(), counted)
             self._on.vectors.forget()
             removed = [backup.id for backup in await read(store.backups.listed)] if with_backups else []
             for backup_id in removed:

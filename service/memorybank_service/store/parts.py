@@ -102,8 +102,15 @@ class Erasures(Protocol):
         """Since the store was opened: grows with each, so that others notice that there was one."""
         ...
 
-    def erase(self, user_id: str, now: float, counted: Mapping[str, int]) -> Future[Erasure]:
-        """All that is the person's, and all that was made of it; `counted`: what was erased elsewhere, by kind."""
+    def erase(self, user_id: str, now: float, counted: Mapping[str, int]) -> Erasure:
+        """All that is the person's, and all that was made of it; `counted`: what was erased elsewhere, by kind.
+
+        Little by little, other writes in between. Raises StoreFullError, or BrokenOffError: it is `unfinished` then.
+        """
+        ...
+
+    def unfinished(self) -> list[str]:
+        """Users whose erasure was broken off half-way."""
         ...
 
     def recorded(self) -> list[Erasure]:

@@ -1,39 +1,70 @@
 """The part of the store that erases persons, and remembers that it did."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
-from memorybank_service.store import ConflictError, Erasure, erasure, memories
+from memorybank_service.store import ConflictError, Erasure, StoreFullError, erasure
 from memorybank_service.store.erasure_log import ErasureLog
 from memorybank_service.store.readers import Readers
 from memorybank_service.store.told import telling
 from memorybank_service.store.touched import Touched
 from memorybank_service.store.writer import Transaction, Writer
 
-_PIECE = 16  # memories erased at a time where the volume has no room for more
+_PIECE = 256  # memories erased at a time: other writes come in between
+_SMALLER = 8  # times, where the volume has no room for as many
 
 
 @telling
 class SqliteErasures:
-    def __init__(self, path: Path, readers: Readers, writer: Writer, erased: Callable[[], None]) -> None:
-        """`erased` is called before an erasure's future is done: nothing in memory may be older than it."""
-        self._readers, self._writer, self._erased = readers, writer, erased
+    def __init__(
+        self,
+        path: Path,
+        readers: Readers,
+        writer: Writer,
+        erased: Callable[[], None],
+        removed: Callable[[Touched], None],
+        look_up: Callable[[], None],
+    ) -> None:
+        """`erased` and `removed` are called before an erasure, or a piece of it, is done: nothing in memory may be
+        older than it. `look_up` raises BrokenOffError where the service ends.
+        """
+        self._readers, self._writer = readers, writer
+        self._erased, self._removed, self._look_up = erased, removed, look_up
         self.count = 0
         self._log = ErasureLog(path.with_name("erasures.ndjson"))
 
-    def erase(self, user_id: str, now: float, counted: Mapping[str, int]) -> Future[Erasure]:
-        in_pieces: dict[str, int] = {"memories": 0}
+    def erase(self, user_id: str, now: float, counted: Mapping[str, int]) -> Erasure:
+        waiting = dict(counted)  # for the first piece, or the last
+
+        def write_some(most: int, transaction: Transaction) -> bool:
+            touched = Touched()
+            more = erasure.erase_some(transaction.connection, user_id, most, waiting, touched)
+            if more:
+                transaction.after_commit += [partial(self._removed, touched), waiting.clear]
+            return more
 
         def write(transaction: Transaction) -> Erasure:
             self.count += 1  # at once: what is written in the same commit must notice it too
-            together = {**counted, "memories": counted.get("memories", 0) + in_pieces["memories"]}
-            done = erasure.erase(transaction.connection, user_id, now, together)
+            done = erasure.erase(transaction.connection, user_id, now, waiting)
             transaction.after_commit += [self._erased, lambda: self._log.append([done])]
             return done
 
-        return self._writer.submit(write, "relieving", self._pieces(user_id, now, in_pieces))
+        size, more = _PIECE, True
+        while more:
+            self._look_up()
+            try:
+                more = self._writer.submit(partial(write_some, size), "relieving").result()
+            except StoreFullError:
+                if size == 1:
+                    raise
+                size = max(1, size // _SMALLER)
+        return self._writer.submit(write, "relieving").result()
+
+    def unfinished(self) -> list[str]:
+        return erasure.unfinished(self._readers.get())
 
     def recorded(self) -> list[Erasure]:
         return erasure.recorded(self._readers.get())
@@ -62,20 +93,3 @@ class SqliteErasures:
         noted = {one.id for one in self._log.read()}
         if unnoted := [one for one in self.recorded() if one.id not in noted]:
             self._log.append(unnoted)
-
-    def _pieces(self, user_id: str, now: float, counted: dict[str, int]) -> Iterator[Callable[[Transaction], object]]:
-        """Called for by the writer where it does not all fit in one commit."""
-        while seqs := _first(self._readers.get(), user_id):
-
-            def write(transaction: Transaction, seqs: Sequence[int] = seqs) -> None:
-                for seq in seqs:
-                    memories.remove(transaction.connection, seq, now, Touched(), "service")
-                transaction.after_commit.append(lambda: counted.update(memories=counted["memories"] + len(seqs)))
-
-            yield write
-
-
-def _first(connection: sqlite3.Connection, user_id: str) -> list[int]:
-    owner = memories.owner_of(connection, user_id)
-    rows = connection.execute("SELECT seq FROM memory WHERE owner = ? ORDER BY seq LIMIT ?", (owner, _PIECE))
-    return [row[0] for row in rows.fetchall()]

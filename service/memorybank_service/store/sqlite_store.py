@@ -79,7 +79,9 @@ class SqliteStore(SqliteJobs):
         self._rosters = Rosters(space.dimension)
         self._index = ChromaIndex(directory / "chroma", TruthAsSource(self._readers, self._writer))
         self.upkeep = SqliteUpkeep(self._path, self._readers, self._writer, self._index)
-        self.erasures = SqliteErasures(self._path, self._readers, self._writer, self._forget_rosters)
+        self.erasures = SqliteErasures(
+            self._path, self._readers, self._writer, self._forget_rosters, self._tell_removed, self.upkeep.look_up
+        )
         self.backups = SqliteBackups(self._path, self.room, self.upkeep)
         self.transfer = SqliteTransfer(self._readers, self._writer, self.erasures, self._tell)
         self.spool = Spool(directory / "imports", self.room)
@@ -328,13 +330,16 @@ class SqliteStore(SqliteJobs):
         for seq, owner in touched.changed:
             for roster in self._rosters.concerned(owner):
                 roster.changed(seq)
-        for seq, owner in touched.removed:
-            for roster in self._rosters.concerned(owner):
-                roster.removed(seq)
+        self._tell_removed(touched)
         if touched.added or touched.changed or touched.removed:
             self._index.notice()
         if touched.unembedded:
             self._unembedded()
+
+    def _tell_removed(self, touched: Touched) -> None:
+        for seq, owner in touched.removed:
+            for roster in self._rosters.concerned(owner):
+                roster.removed(seq)
 
     def _tell_recalled(self, counted: Sequence[fading.Recalled], now: float) -> None:
         for recall in counted:
