@@ -4,12 +4,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from memorybank_service.http.fields import EVERY_USER
 from memorybank_service.http.problems import Problem
 from memorybank_service.memory.bank import MemoryBank
 from memorybank_service.store import NO_USER, Scope
 from memorybank_service.tenant import Tenant
-
-EVERY_USER = "*"
 
 
 def tenant_of(request: Request) -> Tenant:

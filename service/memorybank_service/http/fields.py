@@ -62,7 +62,19 @@ def _depth(value: Any) -> int:
     return depth
 
 
+EVERY_USER = "*"
 _IDS = ("user_id", "session_id")
+
+
+def one_user(user_id: str | None) -> str | None:
+    if user_id == EVERY_USER:
+        raise ValueError(f"`{EVERY_USER}` stands for every user, and cannot have memories of its own")
+    return user_id
+
+
+def _of_one_user(metadata: dict[str, Any]) -> dict[str, Any]:
+    one_user(metadata.get("user_id"))
+    return metadata
 
 
 def _known_ids(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -124,6 +136,12 @@ _FILTER_SCHEMA = _METADATA_SCHEMA | {
 _KNOWN_IDS = {
     "properties": {name: {"type": ["string", "null"], "minLength": 1, "maxLength": LONGEST_ID} for name in _IDS}
 }
+_KNOWN_IDS_OF_SOMEBODY = {
+    "properties": {
+        **_KNOWN_IDS["properties"],
+        "user_id": {**_KNOWN_IDS["properties"]["user_id"], "not": {"const": EVERY_USER}},
+    }
+}
 
 Text = Annotated[str, AfterValidator(_bounded_text), WithJsonSchema(_TEXT_SCHEMA)]
 PlainMetadata = Annotated[dict[str, Any], AfterValidator(_bounded_metadata), WithJsonSchema(_METADATA_SCHEMA)]
@@ -132,7 +150,8 @@ Metadata = Annotated[
     dict[str, Any],
     AfterValidator(_bounded_metadata),
     AfterValidator(_known_ids),
-    WithJsonSchema(_METADATA_SCHEMA | _KNOWN_IDS),
+    AfterValidator(_of_one_user),
+    WithJsonSchema(_METADATA_SCHEMA | _KNOWN_IDS_OF_SOMEBODY),
 ]
 MetadataFilter = Annotated[
     dict[str, Any],
@@ -147,6 +166,9 @@ TopK = Annotated[int, Field(ge=1, le=MOST_RESULTS, strict=True), WHOLE]
 MemoryId = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]+$")]
 """Of a user, an agent, a run, a speaker, a memory: any characters but NUL."""
+NOT_EVERYONE: dict[str, Any] = {"not": {"const": EVERY_USER}}
+Somebody = Annotated[Name, AfterValidator(one_user), Field(json_schema_extra=NOT_EVERYONE)]
+"""A user that something is stored for: one that no route takes for everyone."""
 Importance = Annotated[float, Field(ge=0, le=1)]
 Limit = Annotated[int, Field(ge=1, le=1000, description="Results on a page.")]
 Cursor = Annotated[str, Field(pattern=r"^[0-9]{1,18}$", description="`next_cursor` of the page before.")]

@@ -110,6 +110,6 @@ def memory_json(kept: Kept) -> dict[str, Any]:
     }
     if memory.kind == "fact":
         shown["source_ids"] = list(kept.sources)
-    if memory.superseded_by is not None:
+    if memory.superseded_by:  # else it was deleted
         shown["superseded_by"] = memory.superseded_by
     return shown

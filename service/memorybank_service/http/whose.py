@@ -5,7 +5,7 @@ A chat client or an agent that speaks another's protocol has no field for it; ne
 
 from collections.abc import Mapping
 
-from memorybank_service.http.fields import LONGEST_ID
+from memorybank_service.http.fields import EVERY_USER, LONGEST_ID
 from memorybank_service.http.problems import Problem
 
 WHOSE_HEADERS = {
@@ -21,6 +21,8 @@ def ids_in(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in given.items():
         if len(value) > LONGEST_ID:
             raise Problem(400, "malformed-request", f"{WHOSE_HEADERS[name]} has more than {LONGEST_ID} characters.")
+    if given.get("user_id") == EVERY_USER:
+        raise Problem(400, "malformed-request", f"{WHOSE_HEADERS['user_id']} must be one user: `{EVERY_USER}` is all.")
     return given
 
 

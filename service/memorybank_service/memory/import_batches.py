@@ -15,7 +15,7 @@ from memorybank_service.memory.import_rows import (
     vector_of,
 )
 from memorybank_service.memory.keeping import Draft
-from memorybank_service.store import Vector
+from memorybank_service.store import Job, Vector
 from memorybank_service.store.moved import Moved
 
 _ROWS, _BYTES = 384, 4 << 20
@@ -48,13 +48,13 @@ class Preparing:
     def __init__(self, footing: Footing) -> None:
         self._on = footing
 
-    async def batch(self, job_id: str, start: int, space: str | None) -> Batch:
+    async def batch(self, job: Job, start: int, space: str | None) -> Batch:
         """From the byte `start` of the upload on; without rows at its end. Raises FileNotFoundError."""
         erasures = self._on.store.erasures.count
-        got = await self._on.read(self._read, job_id, start, space)
-        drafts = {place: draft_of(row, job_id) for place, row in enumerate(got.rows) if row.kind == "draft"}
+        got = await self._on.read(self._read, job.id, start, space)
+        drafts = {place: draft_of(row, job.id) for place, row in enumerate(got.rows) if row.kind == "draft"}
         vectors = await self._vectors(got, drafts)
-        moved = await self._on.read(self._moved, got.rows, drafts, vectors)
+        moved = await self._on.read(self._moved, got.rows, drafts, vectors, job.arguments.get("actor"))
         return Batch(got.rows, got.end, erasures, got.space, moved, list(drafts.values()))
 
     def _read(self, job_id: str, start: int, space: str | None) -> _Read:
@@ -84,13 +84,19 @@ class Preparing:
         return vectors | dict(zip(texts, made, strict=True))
 
     def _moved(
-        self, rows: Sequence[ImportRow], drafts: dict[int, Draft], vectors: dict[int, Vector | None]
+        self,
+        rows: Sequence[ImportRow],
+        drafts: dict[int, Draft],
+        vectors: dict[int, Vector | None],
+        actor: object,
     ) -> list[tuple[ImportRow, Moved]]:
         now, pauses = self._on.now(), self._on.alive.pauses()
         moved: list[tuple[ImportRow, Moved]] = []
         for place, row in enumerate(rows):
             if row.kind == "draft":
-                moved.append((row, arrival_of_draft(drafts[place], now, vectors[place])))
+                moved.append(
+                    (row, arrival_of_draft(drafts[place], now, vectors[place], None if actor is None else str(actor)))
+                )
             elif row.kind == "memory":
                 moved.append((row, arrival_of(row, now, pauses, vectors[place])))
             elif row.kind in ("event", "tombstone", "summary"):

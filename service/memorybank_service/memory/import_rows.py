@@ -48,9 +48,9 @@ def draft_of(row: ImportRow, job_id: str) -> Draft:
     return Draft(**{**vars(draft), "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{job_id}/{row.line}/{row.place}"))})
 
 
-def arrival_of_draft(draft: Draft, now: float, vector: Vector | None) -> Arrival:
+def arrival_of_draft(draft: Draft, now: float, vector: Vector | None, actor: str | None) -> Arrival:
     """It begins to be forgotten when it arrives, however long ago it was said."""
-    return Arrival(new_memory(draft, now, vector))
+    return Arrival(new_memory(draft, now, vector), added_by=actor)
 
 
 def arrival_of(row: ImportRow, now: float, pauses: Pauses, vector: Vector | None) -> Arrival:
@@ -75,7 +75,7 @@ def arrival_of(row: ImportRow, now: float, pauses: Pauses, vector: Vector | None
         anchor=float(pauses.after(now, -fields["decay_seconds"])),
         recalls=fields["recalls"],
     )
-    return Arrival(memory, fields["updated_at"], fields["recalled_at"], fields["superseded_by"])
+    return Arrival(memory, fields["updated_at"], fields["recalled_at"], fields["superseded_by"], fields["added_by"])
 
 
 def rest_of(row: ImportRow) -> MovedRest:

@@ -98,7 +98,7 @@ class Importing:
     async def begin(self, job_id: str, file: UploadFile, along: Along = NOTHING_ALONG) -> Job:
         """Once all of it has been written: acknowledged, it is on disk."""
         size = await self._on.read(file.keep)
-        return await self._jobs.enqueue(NewJob(KIND, {"bytes": size}, id=job_id), along)
+        return await self._jobs.enqueue(NewJob(KIND, {"bytes": size, "actor": along.actor}, id=job_id), along)
 
     async def _work(self, under: Under) -> None:
         job = under.job
@@ -111,9 +111,9 @@ class Importing:
         await self._on.read(self._on.store.spool.remove, job.id)
 
     async def _take_in(self, job: Job, far: Far) -> Far:
-        batch = await self._preparing.batch(job.id, far.bytes, far.space)
+        batch = await self._preparing.batch(job, far.bytes, far.space)
         while batch.rows:
-            following = asyncio.create_task(self._preparing.batch(job.id, batch.end, batch.space))
+            following = asyncio.create_task(self._preparing.batch(job, batch.end, batch.space))
             try:
                 after = await self._written(job, far, batch)
                 if after is not None:
@@ -123,7 +123,7 @@ class Importing:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
             # Somebody was erased since it was read, and may be in it.
-            batch = await self._preparing.batch(job.id, far.bytes, far.space)
+            batch = await self._preparing.batch(job, far.bytes, far.space)
         return far
 
     async def _written(self, job: Job, far: Far, batch: Batch) -> Far | None:

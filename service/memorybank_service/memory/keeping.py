@@ -145,14 +145,16 @@ class Keeping:
         return await asyncio.wrap_future(self._on.store.delete(memory_ids, self._on.now(), along))
 
     async def history(self, memory_id: str) -> list[Event] | None:
-        """From its arrival on, oldest first; None where no memory ever had this id."""
+        """Oldest first, with those of earlier memories of this id; None where no memory ever had it."""
         memory, events = await self._on.read(
             lambda: (self._on.store.find(memory_id), self._on.store.history(memory_id))
         )
         if memory is None:
             return events or None
-        first = next((event.old_content for event in events if event.action == "UPDATE"), memory.content)
-        return [Event(0, memory_id, "ADD", None, first, memory.stored_at, None), *events]
+        ended = next((place for place, event in enumerate(reversed(events)) if event.action == "DELETE"), len(events))
+        before, since = events[: len(events) - ended], events[len(events) - ended :]
+        first = next((event.old_content for event in since if event.action == "UPDATE"), memory.content)
+        return [*before, Event(0, memory_id, "ADD", None, first, memory.stored_at, memory.added_by), *since]
 
     def extraction(self, drafts: Sequence[Draft], new: Sequence[NewMemory]) -> list[NewJob]:
         """A job for what was said in one run at a time, in pieces that a model can take."""

@@ -68,7 +68,8 @@ class Forecast:
     def _reason(self, kept: Kept, fades_at: float, purge_due: float | None) -> str:
         memory, threshold = kept.memory, self.settings.threshold
         if kept.state == "superseded":
-            return f"superseded: the fact {memory.superseded_by} has taken its place"
+            by = f"the fact {memory.superseded_by}" if memory.superseded_by else "a fact that was deleted since"
+            return f"superseded: {by} has taken its place"
         if kept.state == "expired":
             return f"expired: it was wanted until {rfc3339(memory.expires_at or 0.0)}"
         if memory.pinned:

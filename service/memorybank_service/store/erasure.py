@@ -74,7 +74,10 @@ def erase_some(
     counts = Counter(counted)
     seqs = _numbers(connection, owner, most)
     if seqs:
-        connection.execute(f"INSERT OR IGNORE INTO index_pending SELECT seq FROM memory WHERE seq {_SOME}", (owner, most))  # noqa: S608
+        connection.execute(
+            f"INSERT OR IGNORE INTO index_pending SELECT seq FROM memory WHERE seq {_SOME}",  # noqa: S608 - our names
+            (owner, most),
+        )
         connection.execute(
             f"UPDATE owner SET memories = memories - ?3, words = words - "  # noqa: S608 - our names
             f"(SELECT sum(words) FROM memory WHERE seq {_SOME}) WHERE owner = ?1",

@@ -1,4 +1,7 @@
-"""What happened to a memory, line by line. Its arrival needs no line: the memory itself tells of it."""
+"""What happened to a memory, line by line.
+
+Its arrival needs no line as long as it is there: the memory itself tells of it. It gets one when it is deleted.
+"""
 
 import sqlite3
 
@@ -28,10 +31,10 @@ def forget_texts(connection: sqlite3.Connection, memory_id: str) -> None:
 
 
 def events(connection: sqlite3.Connection, memory_id: str) -> list[Event]:
-    """Oldest first; empty where nothing but its arrival happened."""
+    """Oldest first, of earlier memories of this id too; empty where nothing but its arrival happened."""
     rows = connection.execute(
         "SELECT id, memory_id, action, old_content, new_content, at, actor FROM history "
-        "WHERE memory_id = ? ORDER BY id",
+        "WHERE memory_id = ? ORDER BY at, action <> 'ADD', id",
         (memory_id,),
     )
     return [Event(*row) for row in rows]

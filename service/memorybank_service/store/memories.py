@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
 from memorybank_service.store import ConflictError, summaries, words
-from memorybank_service.store.history import forget_texts, record
+from memorybank_service.store.history import events, forget_texts, record
 from memorybank_service.store.marks import marks
-from memorybank_service.store.records import Amendment, Memory, NewMemory
+from memorybank_service.store.records import GONE, Amendment, Memory, NewMemory
 from memorybank_service.store.rosters import encode
 from memorybank_service.store.tombstones import bury
 from memorybank_service.store.touched import Touched
@@ -87,6 +87,7 @@ def insert(connection: sqlite3.Connection, memory: NewMemory, touched: Touched, 
         "pinned": memory.pinned,
         "expires_at": memory.expires_at,
         "kind": memory.kind,
+        "added_by": actor,
     }
     places = ", ".join("?" * len(columns))
     seq = connection.execute(
@@ -185,7 +186,10 @@ def remove(
     connection.execute("INSERT OR IGNORE INTO index_pending (seq) VALUES (?)", (seq,))
     connection.execute("DELETE FROM memory WHERE seq = ?", (seq,))
     connection.execute("UPDATE owner SET memories = memories - 1, words = words - ? WHERE owner = ?", (total, owner))
+    if memory.kind == "fact":
+        _leave_superseded(connection, owner, memory)
     forget_texts(connection, memory.id)
+    record(connection, memory.id, owner, "ADD", memory.stored_at, memory.added_by)
     record(connection, memory.id, owner, "DELETE", now, actor)
     touched.removed.append((seq, owner))
     for fact in made:
@@ -226,6 +230,20 @@ def _supersede(
     if row is not None:
         record(connection, old_id, owner, "SUPERSEDE", new.stored_at, actor, row[1], new.content)
         touched.changed.append((row[0], owner))
+
+
+def _leave_superseded(connection: sqlite3.Connection, owner: int, successor: Memory) -> None:
+    """What a fact has taken the place of does not come back with its end: it is superseded by that one's successor."""
+    said = [event for event in events(connection, successor.id) if event.action in ("UPDATE", "SUPERSEDE")]
+    words_of_it = {successor.content, *(event.old_content for event in said)} - {None}
+    connection.executemany(
+        "UPDATE history SET new_content = NULL WHERE owner = ? AND action = 'SUPERSEDE' AND new_content = ?",
+        [(owner, content) for content in words_of_it],
+    )
+    connection.execute(
+        "UPDATE memory SET superseded_by = ? WHERE superseded_by = ?",
+        (GONE if successor.superseded_by is None else successor.superseded_by, successor.id),
+    )
 
 
 def _renew_vector(connection: sqlite3.Connection, seq: int, amendment: Amendment, touched: Touched) -> None:

@@ -31,6 +31,7 @@ class Arrival:
     """None: as it was stored."""
     recalled_at: float | None = None
     superseded_by: str | None = None
+    added_by: str | None = None
 
 
 @dataclass(frozen=True)

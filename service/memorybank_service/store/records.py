@@ -15,6 +15,9 @@ Vector = NDArray[np.float32]
 NO_USER = ""
 """The user of memories that were stored without one."""
 
+GONE = ""
+"""Instead of the id of what has taken a fact's place: it was deleted, and the fact stays superseded."""
+
 Kind = Literal["turn", "fact"]
 """What was said, or what a model made of it."""
 
@@ -96,6 +99,9 @@ class Memory:
     """When a forgetting run recorded it as faded."""
     kind: Kind
     superseded_by: str | None
+    """The id of the fact that has taken its place; `GONE` where that one was deleted."""
+    added_by: str | None
+    """The name of the key, or `service`; None: not known."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,7 @@ class Event:
     new_content: str | None
     at: float
     actor: str | None
-    """The name of the key, or `service`."""
+    """The name of the key, or `service`; None: not known."""
 
 
 EntityKind = Literal["user", "agent", "app", "run"]

@@ -10,7 +10,7 @@ from memorybank_service.store.foreign_log import remove_foreign_log
 from memorybank_service.store.records import Space
 from memorybank_service.store.words import RULES
 
-VERSION = 2
+VERSION = 3
 OLDEST_SQLITE = (3, 37, 0)  # STRICT tables; Debian 12 has 3.40
 
 # What a model makes, what waits to be done, and what was answered: all of it names its owner, so that erasing a person
@@ -120,7 +120,8 @@ CREATE TABLE memory (
     expires_at REAL,
     faded_at REAL,
     kind TEXT NOT NULL DEFAULT 'turn',
-    superseded_by TEXT
+    superseded_by TEXT,
+    added_by TEXT
 ) STRICT;
 CREATE INDEX memory_of_owner ON memory (owner, seq);
 CREATE INDEX memory_of_run ON memory (owner, run_id, seq) WHERE run_id IS NOT NULL;
@@ -148,7 +149,12 @@ _DUE = f"""
 INSERT INTO summary_due SELECT owner, {DAY_OF_MEMORY} AS day, max(stored_at) FROM memory JOIN owner USING (owner)
     WHERE user_id <> '' GROUP BY owner, day
 """  # noqa: S608 - our names
-_MIGRATIONS = {1: [_FROM_1, _SINCE_2, "INSERT INTO embed_pending SELECT seq FROM memory", _DUE]}
+# Facts whose successor was deleted stay superseded, by none that there is.
+_FROM_2 = """
+ALTER TABLE memory ADD COLUMN added_by TEXT;
+UPDATE memory SET superseded_by = '' WHERE superseded_by NOT IN (SELECT id FROM memory);
+"""
+_MIGRATIONS = {1: [_FROM_1, _SINCE_2, "INSERT INTO embed_pending SELECT seq FROM memory", _DUE], 2: [_FROM_2]}
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

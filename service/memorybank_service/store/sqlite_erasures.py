@@ -1,6 +1,5 @@
 """The part of the store that erases persons, and remembers that it did."""
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial

@@ -111,7 +111,7 @@ def come_in(connection: sqlite3.Connection, moved: Moved, touched: Touched, now:
 
 def _arrive(connection: sqlite3.Connection, arrival: Arrival, touched: Touched) -> bool:
     memory = arrival.memory
-    seq, is_new = memories.insert(connection, replace(memory, supersedes=()), touched, None)
+    seq, is_new = memories.insert(connection, replace(memory, supersedes=()), touched, arrival.added_by)
     if is_new:
         connection.execute(
             "UPDATE memory SET updated_at = ifnull(?, updated_at), recalled_at = ?, superseded_by = ? WHERE seq = ?",

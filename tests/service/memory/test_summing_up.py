@@ -152,7 +152,7 @@ async def test_what_comes_in_with_its_summaries_is_not_read_again(bank_asking: B
     await summed_up(bank)
     made, before, asked = store.transfer.rest("ada"), kept(bank), len(model.prompts)
     portrait = whole(bank, "portrait")
-    store.erasures.erase("ada", bank.now(), {}).result()
+    store.erasures.erase("ada", bank.now(), {})
     assert kept(bank) == {}
     await say(bank, "I have a cat.", days_ago=2, id="m1")
     store.transfer.come_in(made, store.erasures.count, bank.now(), lambda _: NOTHING_ALONG).result()

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from memorybank_service.http.fields import LARGEST_CONTENT, LONGEST_ID, Name
+from memorybank_service.http.fields import LARGEST_CONTENT, LONGEST_ID, Name, Somebody
 from memorybank_service.memory.context import strip_recalled
 
 MOST_MESSAGES = 1024
@@ -43,7 +43,7 @@ class Whose(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    user_id: Name | None = None
+    user_id: Somebody | None = None
     agent_id: Name | None = None
     run_id: Name | None = None
 
@@ -69,7 +69,7 @@ class CompletionRequest(BaseModel):
         description="The configured model answers, whatever stands here, unless it names another one of the same "
         "provider as `provider/model`.",
     )
-    user: Name | None = Field(None, description="Whose memories are recalled and added to.")
+    user: Somebody | None = Field(None, description="Whose memories are recalled and added to.")
     metadata: Whose | None = Field(None, description="`user_id`, `agent_id` and `run_id` may stand here too.")
     stream: bool | None = None
     stream_options: dict[str, Any] | None = None

@@ -5,13 +5,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from memorybank_service.clock import rfc3339
-from memorybank_service.http.fields import MemoryId, Name, PlainMetadata, Text
+from memorybank_service.http.fields import MemoryId, Name, PlainMetadata, Somebody, Text
 from memorybank_service.store import Memory
 
 MOST_FOUND, MOST_LISTED = 50, 100
-_Whose = Annotated[
-    Name | None, Field(description="Whose memory this is. Leave it out where the connection is bound to one user.")
-]
+_WHOSE = Field(description="Whose memory this is. Leave it out where the connection is bound to one user.")
+_Whose = Annotated[Name | None, _WHOSE]
 _Agent = Annotated[Name | None, Field(description="Only the memories of this agent.")]
 _Run = Annotated[Name | None, Field(description="Only the memories of this conversation.")]
 
@@ -30,7 +29,7 @@ class AddArguments(_Arguments):
             examples=["Ada Lovelace takes the night train to Vienna on Friday, 15 January 2027."],
         ),
     ]
-    user_id: _Whose = None
+    user_id: Annotated[Somebody | None, _WHOSE] = None
     agent_id: Annotated[Name | None, Field(description="The agent that it belongs to.")] = None
     run_id: Annotated[Name | None, Field(description="The conversation that it belongs to.")] = None
     importance: Annotated[float, Field(ge=0, le=1, description="0.5 is usual; 1 for what must not be missed.")] = 0.5

@@ -14,6 +14,8 @@ from memorybank_service.memory.keeping import Draft
 from memorybank_service.store import NO_USER
 
 MOST_FOUND, MOST_ON_PAGE, LAST_PAGE = 1000, 1000, 1_000_000
+EVERY_ONE = "*"
+"""In filters, of whichever entity."""
 _UNHEARD = frozenset({"system", "developer"})
 
 
@@ -79,6 +81,9 @@ class AddBody(_Body):
                 raise ValueError(f"filters of an addition take {', '.join(ENTITIES)}, not {name[:40]!r}")
             if value is not None and getattr(self, name) not in (None, value):
                 raise ValueError(f"{name} is given twice, and not the same")
+        for name, value in self.entities.items():
+            if value == EVERY_ONE:
+                raise ValueError(f"{name} of `{EVERY_ONE}` stands for every one there is, and cannot have memories")
         return self
 
     @model_validator(mode="after")

@@ -26,7 +26,7 @@ def mem0_json(memory: Memory, state: MemoryState) -> dict[str, Any]:
         "created_at": rfc3339(memory.created_at),
         "updated_at": rfc3339(memory.updated_at),
         "lifecycle_state": state,
-        "replaced_by": memory.superseded_by,
+        "replaced_by": memory.superseded_by or None,
         "synthesized": memory.kind == "fact",
     }
 

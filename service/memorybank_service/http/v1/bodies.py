@@ -2,15 +2,15 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from memorybank_service.http.asked import EVERY_USER
 from memorybank_service.http.fields import (
     LARGEST_CONTENT,
     Importance,
     Name,
     PlainMetadata,
+    Somebody,
     Strict,
     Text,
 )
@@ -54,15 +54,6 @@ class Whose(Strict):
     @property
     def run(self) -> str | None:
         return one_run(self.run_id, self.session_id)
-
-
-def _somebody(user_id: str) -> str:
-    if user_id == EVERY_USER:
-        raise ValueError(f"`{EVERY_USER}` stands for every user, and cannot have memories of its own")
-    return user_id
-
-
-Somebody = Annotated[Name, AfterValidator(_somebody), Field(json_schema_extra={"not": {"const": EVERY_USER}})]
 
 
 class _New(Whose):

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from memorybank_service.clock import rfc3339_exact
-from memorybank_service.http.asked import EVERY_USER, Bank
+from memorybank_service.http.asked import Bank
 from memorybank_service.http.auth import require
-from memorybank_service.http.fields import Strict, shown_as
+from memorybank_service.http.fields import EVERY_USER, Strict, shown_as
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.json_answers import encoded, listing
 from memorybank_service.http.openapi import problems

@@ -63,6 +63,7 @@ def _memory(leaving: Leaving) -> Iterator[bytes]:
         kind=memory.kind,
         source_ids=list(leaving.moved.sources),
         superseded_by=memory.superseded_by,
+        added_by=memory.added_by,
         recalls=memory.recalls,
         recalled_at=_time(memory.recalled_at),
         decay_seconds=leaving.decay_seconds,

@@ -4,9 +4,28 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
-from memorybank_service.http.fields import LARGEST_CONTENT, Importance, Name, PlainMetadata, Strict, Text, is_blank
+from memorybank_service.http.fields import (
+    LARGEST_CONTENT,
+    Importance,
+    Name,
+    PlainMetadata,
+    Somebody,
+    Strict,
+    Text,
+    is_blank,
+    one_user,
+)
 from memorybank_service.http.problems import field_errors
 from memorybank_service.http.times import Day, Time, parse_day
 from memorybank_service.http.v1.bodies import AddRequest
@@ -21,7 +40,7 @@ _MOST_SOURCES = 1_000
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Told = Annotated[str, Field(max_length=LARGEST_CONTENT)]
 _Ids = Annotated[list[Name], Field(max_length=_MOST_SOURCES)]
-_User = Annotated[str | None, Field(max_length=256)]
+_User = Annotated[str | None, Field(max_length=256), AfterValidator(one_user)]
 
 
 class _Space(Strict):
@@ -54,7 +73,8 @@ class _Memory(Strict):
     expires_at: Time | None
     kind: Kind
     source_ids: _Ids
-    superseded_by: Name | None
+    superseded_by: Annotated[str | None, Field(max_length=256)]
+    added_by: Annotated[str | None, Field(max_length=256)] = None
     recalls: Annotated[int, Field(ge=0, le=1_000_000_000)]
     recalled_at: Time | None
     decay_seconds: Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
@@ -78,7 +98,7 @@ class _Tombstone(Strict):
 
 
 class _Summary(Strict):
-    user_id: Annotated[str, Field(min_length=1, max_length=256)]
+    user_id: Somebody
     kind: SummaryKind
     day: Day | Literal[""]
     text: _Told

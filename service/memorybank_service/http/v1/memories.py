@@ -76,7 +76,9 @@ class EventAnswer(BaseModel):
     new_memory: str | None
     at: str
     created_at: str
-    actor: str | None = Field(description="The name of the key that asked for it; `service` where nobody did.")
+    actor: str | None = Field(
+        description="The name of the key that asked for it; `service` where nobody did; null where it is not known."
+    )
 
 
 class PatchRequest(Strict):

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from memorybank_service.http.asked import EVERY_USER, Bank, tenant_of
+from memorybank_service.http.asked import Bank, tenant_of
 from memorybank_service.http.auth import require
-from memorybank_service.http.fields import NOT_BLANK, Name
+from memorybank_service.http.fields import EVERY_USER, NOT_BLANK, Name
 from memorybank_service.http.idempotency import OnceOnly
 from memorybank_service.http.openapi import problems
 from memorybank_service.http.problems import Problem
