@@ -55,6 +55,7 @@ class Scheduler:
             self._job("maintenance", "Store maintenance", settings.maintenance_interval_hours, bank.maintain),
             *([] if bank.model is None else [self._job("summaries", "Summaries", 1.0, bank.summing_up.enqueue_due)]),
         )
+        bank.maintenance.ended = self._maintained
 
     @property
     def next_forgetting(self) -> float:
@@ -118,6 +119,12 @@ class Scheduler:
     async def _forget(self) -> str:
         result = self._forgetting_result = await self._bank.decay.run()
         return f"{result.faded} faded, {result.purged} purged"
+
+    def _maintained(self, result: str, succeeded: bool) -> None:
+        """On demand: it is on record already, and due an interval later."""
+        job = self.jobs[1]
+        job.last_run, job.last_result = self._bank.now(), result
+        self._job_ended(job.id, succeeded)
 
     def _job(self, job_id: str, name: str, interval_hours: float, work: Callable[[], Awaitable[str]]) -> Job:
         return Job(job_id, name, interval_hours, work, self._bank.now())

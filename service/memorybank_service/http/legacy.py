@@ -19,7 +19,7 @@ from memorybank_service.memory.forgetting import ForgettingResult
 from memorybank_service.memory.keeping import Draft, Stored
 from memorybank_service.memory.recalling import Recollection, Search
 from memorybank_service.scheduler import Job
-from memorybank_service.store import NO_USER, Memory, Scope
+from memorybank_service.store import NO_USER, Along, Memory, Scope
 from memorybank_service.store.filters import all_equal
 
 router = APIRouter(tags=["MemoryBank"])

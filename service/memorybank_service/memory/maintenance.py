@@ -1,6 +1,7 @@
 """The store's maintenance, on its interval and on demand: one and the same work, told in a sentence."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -18,10 +19,16 @@ async def _nobody(step: str) -> None:
     del step
 
 
+def _nobody_asks(result: str, succeeded: bool) -> None:
+    del result, succeeded
+
+
 class Maintenance:
     def __init__(self, footing: Footing, jobs: Jobs, lane: str) -> None:
         self._on, self._jobs = footing, jobs
         self._lock = asyncio.Lock()
+        self.ended: Callable[[str, bool], None] = _nobody_asks
+        """Called with the outcome of what was asked for, and whether it succeeded."""
         jobs.register(KIND, lane, self._work, attempts=1)
 
     async def begin(self, along: Along = NOTHING_ALONG) -> Job:
@@ -37,11 +44,20 @@ class Maintenance:
             await under.progress(step=step)
 
         try:
-            return JobEnd(under.job.id, {"outcome": await self.run(told)})
+            outcome = await self.run(told)
         except BrokenOffError:
             raise
         except StoreError as error:
+            await self._note(f"failed: {error}", False)
             raise JobError(str(error), retryable=False) from error
+        await self._note(outcome, True)
+        return JobEnd(under.job.id, {"outcome": outcome})
+
+    async def _note(self, result: str, succeeded: bool) -> None:
+        """Where the scheduler looks: it need not be run again so soon."""
+        ran = {"last_run": self._on.now(), "last_result": result}
+        await self._on.note_down({f"job_{KIND}": json.dumps(ran)})
+        self.ended(result, succeeded)
 
     async def _run(self, told: Told) -> str:
         upkeep, read = self._on.store.upkeep, self._on.read

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from typing import TypeAlias
 
 from memorybank_service.store import ConflictError, summaries, words
 from memorybank_service.store.history import events, forget_texts, record
@@ -13,6 +14,8 @@ from memorybank_service.store.rosters import encode
 from memorybank_service.store.tombstones import bury
 from memorybank_service.store.touched import Touched
 
+Posting: TypeAlias = tuple[int, str, int, int]
+"""An owner, a term, a memory's number, and how often it stands there."""
 _COLUMNS = [column.name for column in fields(Memory)]
 _READ = frozenset({"content", "speaker", "created_at", "expires_at"})
 """What summaries are made of."""
@@ -51,9 +54,22 @@ def facts_of(connection: sqlite3.Connection, seq: int) -> list[str]:
     return [row[0] for row in rows]
 
 
-def insert(connection: sqlite3.Connection, memory: NewMemory, touched: Touched, actor: str | None) -> tuple[int, bool]:
+def insert_all(
+    connection: sqlite3.Connection, new: Iterable[NewMemory], touched: Touched, actor: str | None
+) -> list[tuple[int, bool]]:
+    """Of each what `insert` returns."""
+    postings: list[Posting] = []
+    inserted = [insert(connection, memory, touched, actor, postings) for memory in new]
+    write_postings(connection, postings)
+    return inserted
+
+
+def insert(
+    connection: sqlite3.Connection, memory: NewMemory, touched: Touched, actor: str | None, postings: list[Posting]
+) -> tuple[int, bool]:
     """The memory's number, and whether it is new: the same words under a known id change nothing.
 
+    Its `postings` are left to the caller, who writes those of many at once: see `write_postings`.
     Raises ConflictError where the id belongs to another memory.
     """
     if (seq := seq_of(connection, memory.id)) is not None:
@@ -61,8 +77,7 @@ def insert(connection: sqlite3.Connection, memory: NewMemory, touched: Touched, 
         if (known.content, known.user_id) != (memory.content, memory.user_id):
             raise ConflictError(f"the id {memory.id!r} belongs to another memory")
         return seq, False
-    counts = words.counted(memory.content)
-    total = counts.total()
+    counts, total = words.indexed(memory.content)
     owner: int = connection.execute(
         "INSERT INTO owner (user_id, memories, words) VALUES (?, 1, ?) ON CONFLICT (user_id) DO UPDATE "
         "SET memories = memories + 1, words = words + excluded.words RETURNING owner",
@@ -94,7 +109,7 @@ def insert(connection: sqlite3.Connection, memory: NewMemory, touched: Touched, 
         f"INSERT INTO memory ({', '.join(columns)}) VALUES ({places}) RETURNING seq",  # noqa: S608 - our names
         list(columns.values()),
     ).fetchone()[0]
-    _write_postings(connection, owner, seq, memory.content)
+    postings += [(owner, term, seq, count) for term, count in counts.items()]
     if memory.vector is None:
         connection.execute("INSERT INTO embed_pending (seq) VALUES (?)", (seq,))
         touched.unembedded = True
@@ -128,12 +143,12 @@ def amend(
     if amendment.metadata is not None:
         changes["metadata"] = _json(amendment.metadata)
     if amendment.content is not None and amendment.content != memory.content:
-        counts = words.counted(amendment.content).total()
+        counts, total = words.indexed(amendment.content)
         before = connection.execute("SELECT words FROM memory WHERE seq = ?", (seq,)).fetchone()[0]
-        connection.execute("UPDATE owner SET words = words + ? WHERE owner = ?", (counts - before, owner))
+        connection.execute("UPDATE owner SET words = words + ? WHERE owner = ?", (total - before, owner))
         _erase_postings(connection, owner, seq, memory.content)
-        _write_postings(connection, owner, seq, amendment.content)
-        changes |= {"content": amendment.content, "words": counts, "marks": marks(amendment.content)}
+        write_postings(connection, [(owner, term, seq, count) for term, count in counts.items()])
+        changes |= {"content": amendment.content, "words": total, "marks": marks(amendment.content)}
         record(connection, memory.id, owner, "UPDATE", now, actor, memory.content, amendment.content)
         _renew_vector(connection, seq, amendment, touched)
     elif amendment.speaker is not None:  # it is part of what is embedded; a date is not
@@ -206,13 +221,19 @@ def _made_of_alone(connection: sqlite3.Connection, seq: int) -> list[int]:
     return [row[0] for row in rows]
 
 
-def index_words_anew(connection: sqlite3.Connection) -> None:
-    """For a store whose postings follow other rules than this program's."""
-    connection.execute("DELETE FROM posting")
-    rows = connection.execute("SELECT seq, owner, content FROM memory ORDER BY owner, seq")
-    for seq, owner, content in rows.fetchall():
-        total = _write_postings(connection, owner, seq, content)
+def index_words_anew(connection: sqlite3.Connection, before: int) -> None:
+    """For a store whose postings follow the rules of another version, `before`."""
+    rows = connection.execute("SELECT seq, owner, content FROM memory ORDER BY owner, seq").fetchall()
+    postings: list[Posting] = []
+    for seq, owner, content in rows:
+        if words.is_indexed_alike(content, before):
+            continue
+        counts, total = words.indexed(content)
+        postings += [(owner, term, seq, count) for term, count in counts.items()]
         connection.execute("UPDATE memory SET words = ?, marks = ? WHERE seq = ?", (total, marks(content), seq))
+    if not any(words.is_indexed_alike(content, before) for _, _, content in rows):
+        connection.execute("DELETE FROM posting")
+    write_postings(connection, postings)
     connection.execute(
         "UPDATE owner SET words = (SELECT ifnull(sum(words), 0) FROM memory WHERE memory.owner = owner.owner)"
     )
@@ -258,20 +279,17 @@ def _renew_vector(connection: sqlite3.Connection, seq: int, amendment: Amendment
         connection.execute("DELETE FROM embed_pending WHERE seq = ?", (seq,))
 
 
-def _write_postings(connection: sqlite3.Connection, owner: int, seq: int, content: str) -> int:
-    """How many terms the content has in all."""
-    counts = words.counted(content)
+def write_postings(connection: sqlite3.Connection, postings: list[Posting]) -> None:
+    """In the order in which they are kept, so that those of many memories touch each page once."""
     connection.executemany(
-        "INSERT INTO posting (owner, term, seq, count) VALUES (?, ?, ?, ?)",
-        [(owner, term, seq, count) for term, count in counts.items()],
+        "INSERT OR REPLACE INTO posting (owner, term, seq, count) VALUES (?, ?, ?, ?)", sorted(postings)
     )
-    return counts.total()
 
 
 def _erase_postings(connection: sqlite3.Connection, owner: int, seq: int, content: str) -> None:
     connection.executemany(
         "DELETE FROM posting WHERE owner = ? AND term = ? AND seq = ?",
-        [(owner, term, seq) for term in words.counted(content)],
+        [(owner, term, seq) for term in words.indexed(content)[0]],
     )
 
 

@@ -145,15 +145,22 @@ ALTER TABLE memory ADD COLUMN kind TEXT NOT NULL DEFAULT 'turn';
 ALTER TABLE memory ADD COLUMN superseded_by TEXT;
 ALTER TABLE memory ADD COLUMN marks INTEGER NOT NULL DEFAULT 0;
 """
-_DUE = f"""
-INSERT INTO summary_due SELECT owner, {DAY_OF_MEMORY} AS day, max(stored_at) FROM memory JOIN owner USING (owner)
+_DUE_DAYS = f"""
+SELECT owner, {DAY_OF_MEMORY} AS day, max(stored_at) FROM memory JOIN owner USING (owner)
     WHERE user_id <> '' GROUP BY owner, day
 """  # noqa: S608 - our names
-# Facts whose successor was deleted stay superseded, by none that there is.
-_FROM_2 = """
+_DUE = f"INSERT INTO summary_due {_DUE_DAYS}"
+# A fact whose successor was deleted stays superseded, by none that there is. Stores of this version may lack the days
+# that are due.
+_FROM_2 = f"""
 ALTER TABLE memory ADD COLUMN added_by TEXT;
 UPDATE memory SET superseded_by = '' WHERE superseded_by NOT IN (SELECT id FROM memory);
-"""
+CREATE TABLE IF NOT EXISTS summary_due (
+    owner INTEGER NOT NULL, day TEXT NOT NULL, since REAL NOT NULL, PRIMARY KEY (owner, day)
+) STRICT, WITHOUT ROWID;
+INSERT INTO summary_due SELECT * FROM ({_DUE_DAYS})
+    WHERE NOT EXISTS (SELECT 1 FROM summary_due) AND NOT EXISTS (SELECT 1 FROM summary)
+"""  # noqa: S608 - our names
 _MIGRATIONS = {1: [_FROM_1, _SINCE_2, "INSERT INTO embed_pending SELECT seq FROM memory", _DUE], 2: [_FROM_2]}
 
 

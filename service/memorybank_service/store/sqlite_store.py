@@ -1,6 +1,7 @@
 """The store in files of its own: SQLite for the truth, Chroma for large scopes' vectors, one process."""
 
 import contextlib
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import TypeVar
 
 from memorybank_service.store import (
     FadedMemory,
+    StoreFullError,
     Totals,
     fading,
     history,
@@ -55,6 +57,7 @@ from memorybank_service.store.upkeep import SqliteUpkeep
 from memorybank_service.store.words import RULES
 from memorybank_service.store.writer import Transaction, Urgency, Writer
 
+log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
@@ -277,8 +280,12 @@ class SqliteStore(SqliteJobs):
                 notes.write(transaction.connection, {SEAL: ""})
 
             self._writer.submit(write, "small").result()
-        if self.note("word_rules") != str(RULES):
-            self._writer.submit(lambda transaction: memories.index_words_anew(transaction.connection)).result()
+        if (rules := self.note("word_rules")) != str(RULES):
+            before = int(rules or 0)
+            try:
+                self._writer.submit(lambda written: memories.index_words_anew(written.connection, before)).result()
+            except StoreFullError as error:
+                log.warning("words are found by older rules until there is room", extra={"error": str(error)})
         return space
 
     def _change(
@@ -348,7 +355,7 @@ class SqliteStore(SqliteJobs):
 
 
 def _insert(new: Sequence[NewMemory], along: Along, connection: sqlite3.Connection, touched: Touched) -> list[Added]:
-    written = [memories.insert(connection, memory, touched, along.actor) for memory in new]
+    written = memories.insert_all(connection, new, touched, along.actor)
     kept_as = memories.fetch(connection, [seq for seq, _ in written])
     return [Added(kept_as[seq], is_new) for seq, is_new in written]
 

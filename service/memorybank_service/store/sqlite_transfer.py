@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from memorybank_service.store import ConflictError, transfer
+from memorybank_service.store.memories import Posting, write_postings
 from memorybank_service.store.moved import Inventory, Moved, MovedMemory, MovedRest
 from memorybank_service.store.readers import Readers
 from memorybank_service.store.records import Along
@@ -36,8 +37,9 @@ class SqliteTransfer:
         def write(transaction: Transaction) -> list[bool | str] | None:
             if self._erasures.count != erasures:
                 return None
-            touched = Touched()
-            results = [_come_in(transaction, one, touched, now) for one in moved]
+            touched, postings = Touched(), list[Posting]()
+            results = [_come_in(transaction, one, touched, now, postings) for one in moved]
+            write_postings(transaction.connection, postings)
             write_along(transaction.connection, along(results), results, now)
             transaction.after_commit.append(lambda: self._tell(touched))
             return results
@@ -45,8 +47,10 @@ class SqliteTransfer:
         return self._writer.submit(write)
 
 
-def _come_in(transaction: Transaction, moved: Moved, touched: Touched, now: float) -> bool | str:
+def _come_in(
+    transaction: Transaction, moved: Moved, touched: Touched, now: float, postings: list[Posting]
+) -> bool | str:
     try:
-        return transfer.come_in(transaction.connection, moved, touched, now)
+        return transfer.come_in(transaction.connection, moved, touched, now, postings)
     except ConflictError as error:
         return str(error)

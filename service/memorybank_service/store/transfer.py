@@ -78,10 +78,15 @@ def rest(connection: sqlite3.Connection, user_id: str | None) -> Iterator[MovedR
         yield MovedEvent(users[row[0]], *row[1:])
 
 
-def come_in(connection: sqlite3.Connection, moved: Moved, touched: Touched, now: float) -> bool:
-    """Whether it is new here. Raises ConflictError where an id belongs to another memory."""
+def come_in(
+    connection: sqlite3.Connection, moved: Moved, touched: Touched, now: float, postings: list[memories.Posting]
+) -> bool:
+    """Whether it is new here; its `postings` are left to the caller.
+
+    Raises ConflictError where an id belongs to another memory.
+    """
     if isinstance(moved, Arrival):
-        return _arrive(connection, moved, touched)
+        return _arrive(connection, moved, touched, postings)
     owner = _owner(connection, moved.user_id)
     match moved:
         case MovedTombstone():
@@ -109,9 +114,11 @@ def come_in(connection: sqlite3.Connection, moved: Moved, touched: Touched, now:
     return done.rowcount == 1
 
 
-def _arrive(connection: sqlite3.Connection, arrival: Arrival, touched: Touched) -> bool:
+def _arrive(
+    connection: sqlite3.Connection, arrival: Arrival, touched: Touched, postings: list[memories.Posting]
+) -> bool:
     memory = arrival.memory
-    seq, is_new = memories.insert(connection, replace(memory, supersedes=()), touched, arrival.added_by)
+    seq, is_new = memories.insert(connection, replace(memory, supersedes=()), touched, arrival.added_by, postings)
     if is_new:
         connection.execute(
             "UPDATE memory SET updated_at = ifnull(?, updated_at), recalled_at = ?, superseded_by = ? WHERE seq = ?",

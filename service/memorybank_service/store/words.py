@@ -12,13 +12,15 @@ from collections.abc import Set
 from memorybank_service.store.stemming import stem
 
 # Recorded with the postings: a store that was written by another version of these rules is indexed anew.
-RULES = 2
+RULES = 3
+_SINGLE_CHARACTERS = 3  # since when
 
 _CJK = (
     "\u1100-\u11ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
 _TOKENS = re.compile(rf"(?P<cjk>[{_CJK}]+)|(?P<word>(?:(?![{_CJK}])[^\W_])+)")
+_RUN = re.compile(rf"[{_CJK}]{{2,}}")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 _LONGEST = 64
 
@@ -53,6 +55,20 @@ def counted(text: str) -> Counter[str]:
     return Counter(terms(text))
 
 
+def indexed(text: str) -> tuple[Counter[str], int]:
+    """How often each term can be found in it, single characters too; and of how many it consists without those."""
+    counts = counted(text)
+    total = counts.total()
+    for run in _runs(text):
+        counts.update(run)
+    return counts, total
+
+
+def is_indexed_alike(text: str, rules: int) -> bool:
+    """Whether the rules of that version make the same of it."""
+    return rules == _SINGLE_CHARACTERS - 1 and not _runs(text)
+
+
 def query_terms(text: str, without: Set[str] = frozenset()) -> list[str]:
     """The distinct terms worth looking up; stop words and tokens in `without` only where there is nothing else."""
     said = tokens(text)
@@ -67,6 +83,11 @@ def cjk_share(text: str) -> float:
     ]
     letters = sum(length for length, _ in runs)
     return sum(length for length, is_cjk in runs if is_cjk) / letters if letters else 0.0
+
+
+def _runs(text: str) -> list[str]:
+    """Of two and more characters: a single one is a token."""
+    return [] if text.isascii() else _RUN.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def _pairs(run: str) -> list[str]:

@@ -33,6 +33,7 @@ def memory(seq: int, content: str, speaker: str | None = "Ada", hours: float = 0
         faded_at=None,
         kind="turn",
         superseded_by=None,
+        added_by=None,
     )
 
 

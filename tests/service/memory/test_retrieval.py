@@ -191,6 +191,14 @@ def test_a_vector_of_another_length_is_not_compared(found: Searching) -> None:
     assert [round(hit.similarity, 2) for hit in found.hits("tea")] == [1]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"), [("茶", "我爱喝茶"), ("茶", "茶很好喝"), ("の", "私の猫"), ("차", "녹차를"), ("東", "東")]
+)
+def test_words_of_one_character_are_found(found: Searching, text: str, said: str) -> None:
+    found.add([turn("wanted", said), turn("other", "他喜欢喝咖啡")])
+    assert found.ids(text, by_words=True) == ["wanted"]
+
+
 @pytest.mark.parametrize("text", ["上海", "東京", "서울"])
 def test_words_of_two_characters_are_found(found: Searching, text: str) -> None:
     found.add([turn("wanted", f"我们在{text}开会"), turn("other", "他喜欢喝咖啡")])

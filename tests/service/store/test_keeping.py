@@ -23,10 +23,11 @@ from memorybank_service.store import (
 )
 from memorybank_service.store.people import Due
 from memorybank_service.store.records import Vector
+from memorybank_service.store.room import Room
 from memorybank_service.store.schema import copy_before_migration
 from memorybank_service.store.sqlite_store import SqliteStore
 from memorybank_service.store.tombstones import digest_of
-from memorybank_service.store.words import terms
+from memorybank_service.store.words import RULES, terms
 
 Open = Callable[..., SqliteStore]
 
@@ -127,7 +128,7 @@ def test_what_was_made_of_a_deleted_memory_alone_goes_with_it(open_store: Open, 
     assert store.delete(["a", "unknown"], 5.0).result() == 1
     assert [store.find(name) is not None for name in ("a", "of-a", "of-both", "b")] == [False, False, True, True]
     assert store.tombstones("ada") == {digest_of("ada lives in LISBON!")}
-    assert [event.action for event in store.history("a")] == ["DELETE"]
+    assert [event.action for event in store.history("a")] == ["ADD", "DELETE"]
     assert store.users() == [("ada", 2)]
 
 
@@ -137,7 +138,7 @@ def test_the_history_of_a_deleted_memory_keeps_none_of_its_words(open_store: Ope
     store.amend("a", Amendment(content="Ada likes coffee"), 2.0).result()
     store.delete(["a"], 3.0).result()
     events = store.history("a")
-    assert [event.action for event in events] == ["UPDATE", "DELETE"]
+    assert [event.action for event in events] == ["ADD", "UPDATE", "DELETE"]
     assert {event.old_content for event in events} | {event.new_content for event in events} == {None}
 
 
@@ -282,6 +283,63 @@ def test_a_store_of_the_first_schema_is_taken_over_with_everything_in_it(
     assert kept.execute("PRAGMA user_version").fetchone() == (1,)
     assert kept.execute("SELECT content FROM memory").fetchall() == [("Ada likes tea",)]
     kept.close()
+
+
+def test_a_store_of_the_second_schema_is_taken_over_and_no_fact_points_to_one_that_is_gone(
+    open_store: Open, tmp_path: Path
+) -> None:
+    store = open_store()
+    facts = [
+        NewMemory(name, f"Ada lives in {name}.", 1.0, 1.0, "ada", kind="fact") for name in ("graz", "linz", "wels")
+    ]
+    store.add([facts[0], replace(facts[1], supersedes=("graz",)), replace(facts[2], supersedes=("linz",))]).result()
+    store.close()
+    with sqlite3.connect(tmp_path / "memory.db") as old:
+        old.execute("UPDATE memory SET superseded_by = 'gone' WHERE id = 'graz'")
+        old.execute("ALTER TABLE memory DROP COLUMN added_by")
+        old.execute("DROP TABLE summary_due")
+        old.execute("PRAGMA user_version = 2")
+    old.close()
+    store = open_store()
+    found = {name: store.find(name) for name in ("graz", "linz", "wels")}
+    assert [memory and (memory.superseded_by, memory.added_by) for memory in found.values()] == [
+        ("", None),
+        ("wels", None),
+        (None, None),
+    ]
+    assert store.people.due_of("ada", 10) == [Due("ada", "1970-01-01")]
+
+
+def test_words_of_a_store_are_indexed_by_the_rules_of_this_program(open_store: Open) -> None:
+    store = open_store()
+    texts = {"tea": "Ada likes tea", "cha": "我爱喝茶", "mao": "猫"}
+    store.add([NewMemory(name, text, 1.0, 1.0, "ada") for name, text in texts.items()]).result()
+    postings = "SELECT * FROM posting ORDER BY owner, term, seq"
+    now = store._readers.get().execute(postings).fetchall()
+    store.close()
+    with sqlite3.connect(store._path) as old:
+        old.execute("UPDATE note SET value = '2' WHERE name = 'word_rules'")
+        old.execute("DELETE FROM posting WHERE length(term) = 1 AND term <> '猫'")
+    old.close()
+    store = open_store()
+    assert store._readers.get().execute(postings).fetchall() == now
+    assert (words(store, "茶"), store.note("word_rules")) == (1, str(RULES))
+    store.delete(["cha"], 2.0).result()
+    assert {row[1] for row in store._readers.get().execute(postings)} == {"ada", "lik", "tea", "猫"}
+
+
+def test_a_store_whose_words_cannot_be_indexed_anew_on_a_full_volume_still_opens(
+    open_store: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store()
+    store.add([NewMemory("cha", "我爱喝茶", 1.0, 1.0, "ada")]).result()
+    store.close()
+    with sqlite3.connect(store._path) as old:
+        old.execute("UPDATE note SET value = '2' WHERE name = 'word_rules'")
+    old.close()
+    monkeypatch.setattr(Room, "left", False)
+    store = open_store()
+    assert (words(store, "喝茶"), store.note("word_rules")) == (1, "2")
 
 
 def test_a_store_that_was_taken_over_has_the_tables_of_a_new_one(

@@ -2,7 +2,7 @@ import pytest
 
 from memorybank_service.store.marks import ASKS, TELLS_TIME, marks
 from memorybank_service.store.stemming import stem
-from memorybank_service.store.words import cjk_share, query_terms, terms, tokens
+from memorybank_service.store.words import cjk_share, indexed, is_indexed_alike, query_terms, terms, tokens
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,18 @@ from memorybank_service.store.words import cjk_share, query_terms, terms, tokens
 )
 def test_a_text_becomes_these_tokens(text: str, expected: list[str]) -> None:
     assert tokens(text) == expected
+
+
+def test_single_characters_of_a_text_without_spaces_can_be_found_too() -> None:
+    counts, total = indexed("喝茶，茶 in 東京 tea")
+    assert counts == {"喝茶": 1, "喝": 1, "茶": 2, "東京": 1, "東": 1, "京": 1, "in": 1, "tea": 1}
+    assert total == len(tokens("喝茶，茶 in 東京 tea"))
+
+
+@pytest.mark.parametrize(("text", "alike"), [("The cat's café", True), ("猫 and tea", True), ("喝茶", False)])
+def test_only_what_the_newer_rules_change_is_indexed_anew(text: str, alike: bool) -> None:
+    assert is_indexed_alike(text, 2) is alike
+    assert not is_indexed_alike(text, 1)
 
 
 def test_words_are_compared_without_the_endings_of_plurals_and_verbs() -> None:

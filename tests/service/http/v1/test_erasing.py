@@ -65,7 +65,7 @@ async def test_no_byte_of_an_erased_user_is_left_in_any_file(
     receipt = await erase(client)
     counts = receipt["counts"]
     assert isinstance(counts, dict)
-    assert (counts["memories"], counts["jobs"], counts["events"], receipt["files_clean"]) == (40, 2, 2, True)
+    assert (counts["memories"], counts["jobs"], counts["events"], receipt["files_clean"]) == (40, 2, 3, True)
     assert files_with(folder, SECRET, USER) == []
     assert await listed(client, user_id=USER) == []
     assert len(await listed(client, user_id="ben", limit=100)) == 40

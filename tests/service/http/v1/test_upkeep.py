@@ -3,9 +3,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from memorybank_service.clock import rfc3339
+from memorybank_service.metrics import Metrics
+from memorybank_service.scheduler import Scheduler
+from memorybank_service.settings import Settings
 from memorybank_service.store import StoreError
 from memorybank_service.tenant import Tenant
 from tests.service.http.v1.calls import add, call, ended
+from tests.service.manual_clock import ManualClock
 
 
 async def test_maintenance_tells_its_outcome_in_a_sentence(client: httpx.AsyncClient) -> None:
@@ -62,3 +67,17 @@ async def test_a_disk_that_cannot_be_read_is_told_in_a_sentence(client: httpx.As
     database.write_bytes(kept)
     assert (refused.status_code, refused.json()["type"]) == (503, "urn:memorybank:problem:store-failed")
     assert refused.json()["detail"].startswith("The store could not be read: ")
+
+
+async def test_maintenance_on_demand_is_seen_where_the_scheduler_is_asked(
+    client: httpx.AsyncClient, tenant: Tenant, settings: Settings, metrics: Metrics, clock: ManualClock
+) -> None:
+    clock.advance(hours=100)
+    job = await ended(client, (await call(client, "POST", "/v1/maintenance", status=202))["id"])
+    scheduled = (await call(client, "GET", "/scheduler_status"))["jobs"][1]
+    assert scheduled["id"] == "maintenance"
+    assert (scheduled["last_run"], scheduled["last_result"]) == (rfc3339(clock()), job["result"]["outcome"])
+    assert scheduled["next_run"] == rfc3339(clock() + 168 * 3600)
+    restarted = Scheduler(tenant.bank, settings, metrics.job_ended)
+    await restarted.load()
+    assert (restarted.jobs[1].last_run, restarted.jobs[1].last_result) == (clock(), job["result"]["outcome"])
