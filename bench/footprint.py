@@ -26,6 +26,7 @@ USERS = 10
 TENANT = "default"
 _BATCH = 1_000
 STORED_AT = 1.7e9
+TOPICS = 10
 _TERMS = ("kuho", "pizi", "hace", "cidi", "fone")
 
 
@@ -76,6 +77,7 @@ def _memory(number: int, text: str, users: int, vector: Any) -> NewMemory:
         user_id=f"user-{number % users}",
         run_id=f"run-{turn // 20}",
         speaker=("Ada", "Ben")[turn % 2],
+        metadata={"topic": f"t{turn % TOPICS}"},
         vector=vector,
     )
 

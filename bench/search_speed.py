@@ -1,8 +1,9 @@
 """How long a search takes in this process, beside Chroma's own query on the same vectors.
 
 Neither side embeds a query or counts a recall, and neither goes through HTTP. Ours reads by meaning and by words and
-gives the memories; Chroma's gives the ids of the nearest ten of the user. A third column asks the service through HTTP,
-which embeds the query too.
+gives the memories; Chroma's gives the ids of the nearest ten of the user. `filtered` is our search among the tenth of
+the memories that have one value in their metadata, of ten. A last column asks the service through HTTP, which embeds
+the query too.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ import numpy as np
 from chromadb.config import Settings
 
 from bench.corpus import sentences, vectors
-from bench.footprint import STORED_AT, TENANT, fill, local_embedder, rss_mb
+from bench.footprint import STORED_AT, TENANT, TOPICS, fill, local_embedder, rss_mb
 from bench.results import keep, percentiles
 from memorybank_service.embedding import Vector
 from memorybank_service.embedding.local import LocalEmbedder
 from memorybank_service.memory.bank import MemoryBank
 from memorybank_service.memory.recalling import Search
 from memorybank_service.settings import ForgettingSettings
-from memorybank_service.store import Scope, chroma_index
+from memorybank_service.store import Filter, Scope, chroma_index
+from memorybank_service.store.filters import all_equal
 from memorybank_service.store.sqlite_store import SqliteStore
 from tests.service.running import running
 from tests.service.waiting import until
@@ -58,14 +60,16 @@ def run(cases: Sequence[str] = tuple(CASES)) -> str:
     embedder = local_embedder()
     rows = {name: _case(embedder, *CASES[name]) for name in cases}
     keep("search_speed", {"queries": QUERIES, "milliseconds": rows})
+    columns = {"MemoryBank": "memorybank", "filtered": "filtered", "Chroma": "chroma", "over HTTP": "over_http"}
     lines = [
-        f"{'A search, milliseconds':24} {'MemoryBank p50':>15} {'p95':>7} {'Chroma p50':>11} {'p95':>7} "
-        f"{'over HTTP p50':>14} {'p95':>7} {'RSS':>7}"
+        f"{'A search, milliseconds':24}"
+        + "".join(f" {title + ' p50':>14} {'p95':>7}" for title in columns)
+        + "     RSS"
     ]
     lines += [
-        f"  {name:22} {row['memorybank']['p50']:>15} {row['memorybank']['p95']:>7} "
-        f"{row['chroma']['p50']:>11} {row['chroma']['p95']:>7} "
-        f"{row['over_http']['p50']:>14} {row['over_http']['p95']:>7} {row['rss_mb']:>4.0f} MB"
+        f"  {name:22}"
+        + "".join(f" {row[column]['p50']:>14} {row[column]['p95']:>7}" for column in columns.values())
+        + f" {row['rss_mb']:>4.0f} MB"
         for name, row in rows.items()
     ]
     return "\n".join(lines)
@@ -78,16 +82,15 @@ def _case(embedder: LocalEmbedder, memories: int, users: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="memorybank-bench-") as folder:
         directory = Path(folder, "data", TENANT)
         fill(directory, memories, embedder, users)
-        ours, first, rss = asyncio.run(_ours(directory, Prepared(embedder, dict(queries)), [*queries], users))
+        ours, rss = asyncio.run(_ours(directory, Prepared(embedder, dict(queries)), [*queries], users))
         over_http = _over_http(Path(folder), [*queries], users, indexed=memories > _INDEXED_FROM)
         theirs = _chroma(Path(folder, "chroma"), embedder.dimension, memories, users, [*queries.values()])
     return {
-        "memorybank": ours,
-        "first_search_of_a_user": first,
+        **ours,
         "rss_mb": rss,
         "chroma": theirs,
         "over_http": over_http,
-        "http_and_embedding_add_at_p95": round(over_http["p95"] - ours["p95"], 2),
+        "http_and_embedding_add_at_p95": round(over_http["p95"] - ours["memorybank"]["p95"], 2),
     }
 
 
@@ -105,24 +108,35 @@ def _asked(dimension: int) -> list[Vector]:
 
 async def _ours(
     directory: Path, embedder: Prepared, texts: Sequence[str], users: int
-) -> tuple[dict[str, float | int], dict[str, float | int], float]:
+) -> tuple[dict[str, dict[str, float | int]], float]:
     store = SqliteStore(directory, embedder.name, embedder.dimension)
     bank = MemoryBank(store, embedder, ForgettingSettings(24, 0.1, 168, 0), lambda: STORED_AT)
     await bank.open()
-    first, taken = [], []
-    for number, text in enumerate(texts):
-        wanted = Search(text, Scope(f"user-{number % users}"), top_k=10)
+
+    async def asked(wanted: Search) -> float:
         started = perf_counter()
         found = await bank.recall.search(wanted)
         elapsed = 1e3 * (perf_counter() - started)
-        assert len(found.recollections) == wanted.top_k  # noqa: S101 - a figure of nothing found says nothing
-        if number < users:
-            first.append(elapsed)
-        elif number >= WARM_UP:
-            taken.append(elapsed)
+        assert found.recollections  # noqa: S101 - a figure of nothing found says nothing
+        return elapsed
+
+    async def all_asked(filters: Sequence[Filter | None]) -> list[float]:
+        return [
+            await asked(Search(text, Scope(f"user-{number % users}"), 10, filters[number % len(filters)]))
+            for number, text in enumerate(texts)
+        ]
+
+    plain = await all_asked([None])
+    filtered = await all_asked([all_equal({"topic": f"t{topic}"}) for topic in range(TOPICS)])
     rss = rss_mb(os.getpid())
     await bank.close()
-    return percentiles(taken), percentiles(first), rss
+    taken = {
+        "memorybank": percentiles(plain[WARM_UP:]),
+        "first_search_of_a_user": percentiles(plain[:users]),
+        "filtered": percentiles(filtered[WARM_UP:]),
+        "first_filtered_search_of_a_user": percentiles(filtered[:users]),
+    }
+    return taken, rss
 
 
 def _over_http(folder: Path, texts: Sequence[str], users: int, *, indexed: bool) -> dict[str, float | int]:

@@ -67,7 +67,7 @@ class MetricsApp:
 
     async def _read_gauges(self) -> None:
         bank, metrics = self._tenant.bank, self._metrics
-        census = await bank.decay.census()
+        census = await bank.decay.recent_census()
         for state in ("active", "faded", "expired", "superseded"):
             metrics.memories.labels(state).set(getattr(census, state))
         metrics.embeddings_pending.set(await bank.embeddings.length())

@@ -14,13 +14,14 @@ _ALIVE = "alive_at"
 class Alive:
     def __init__(self, store: MemoryStore, clock: Clock) -> None:
         self._store, self._clock = store, clock
-        self._at, self._spans = clock(), list[tuple[float, float]]()
+        self._at, self._spans, self._pauses = clock(), list[tuple[float, float]](), Pauses([])
         self._unrecorded: list[tuple[float, float]] = []  # pauses for which the volume had no room yet
         self._opened = False
 
     async def open(self) -> None:
         """Takes up where the last process ended; a long time without one becomes a pause."""
         self._spans = await asyncio.to_thread(self._store.pauses)
+        self._pauses = Pauses(self._spans)
         at = await asyncio.to_thread(self._store.note, _ALIVE)
         self._at = float(at) if at is not None else self._clock()
         self._opened = True
@@ -38,6 +39,7 @@ class Alive:
         if is_pause(self._at, now):
             log.warning("the service was paused; nothing faded meanwhile", extra={"seconds": round(now - self._at)})
             self._spans = [*self._spans, (self._at, now)]
+            self._pauses = Pauses(self._spans)
             self._unrecorded.append((self._at, now))
         self._at = max(self._at, now)
         try:
@@ -51,4 +53,4 @@ class Alive:
     def pauses(self) -> Pauses:
         """With the one that is just ending, if a suspended machine has woken and no beat has come yet."""
         now = self._clock()
-        return Pauses([*self._spans, (self._at, now)] if is_pause(self._at, now) else self._spans)
+        return Pauses([*self._spans, (self._at, now)]) if is_pause(self._at, now) else self._pauses

@@ -1,5 +1,7 @@
 """Relevance by words (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009)."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +14,9 @@ from memorybank_service.store import Positions, Postings, Roster
 K1, B = 1.2, 0.75  # saturation of repetitions, correction for length: the values of the paper
 
 _MEMO = "sessions"
+_GAINS = "gains"
+_KEPT_BYTES = 40  # of a memory, for what its words gave to earlier searches: some ten common terms
+_TERM_BYTES = 500
 
 Floats = NDArray[np.float32]
 
@@ -20,19 +25,16 @@ class TurnWords:
     """BM25 of turns heard with their neighbours, over the present memories of a scope; the best of them has 1."""
 
     def __init__(self, postings: Mapping[str, Postings], around: Neighbourhood) -> None:
-        present = around.present
-        self._postings = [_only(entry, present) for entry in postings.values()]
-        documents = int(np.count_nonzero(present))
-        self._rarity = [_rarity(documents, len(entry.positions)) for entry in self._postings]
-        self._norm = _norm(around.words, present)
-        self.scores = np.zeros(len(present), np.float32)
-        heard = np.zeros(len(present), np.float32)
-        for entry, rarity in zip(self._postings, self._rarity, strict=True):
-            around.strongest(entry.positions, entry.counts, heard)
-            found = np.flatnonzero(heard)
-            self.scores[found] += _gain(rarity, heard[found], self._norm[found])
-            heard[found] = 0
-        self.scores[~present] = 0
+        self._postings, gains = list(postings.values()), _gains(around)
+        self._norm = gains.norm
+        terms = [gains.of(term, entry) for term, entry in postings.items()]
+        self._rarity = [term.rarity for term in terms]
+        self.scores = np.zeros(len(around.present), np.float32)
+        for term in terms:
+            if term.places is None:
+                self.scores += term.gain
+            else:
+                self.scores[term.places] += term.gain
         self._best = float(self.scores.max(initial=0)) or 1.0
         self.scores /= self._best
 
@@ -51,6 +53,66 @@ class TurnWords:
 
 
 @dataclass(frozen=True)
+class _Term:
+    rarity: float
+    gain: Floats
+    places: NDArray[np.int32] | None
+    """Where it is heard; None: the gain is that of every position."""
+
+    @property
+    def size_bytes(self) -> int:
+        return _TERM_BYTES + self.gain.nbytes + (0 if self.places is None else self.places.nbytes)
+
+
+class _Gains:
+    """What each term gives to the turns that it is heard with: the common ones are asked for again and again."""
+
+    def __init__(self, around: Neighbourhood) -> None:
+        self._around = around
+        self._documents = int(np.count_nonzero(around.present))
+        self.norm = _norm(around.words, around.present)
+        self._kept: OrderedDict[str, _Term] = OrderedDict()
+        self._lock = threading.Lock()
+        self._room = max(1 << 16, _KEPT_BYTES * len(around.present))
+
+    def of(self, term: str, entry: Postings) -> _Term:
+        with self._lock:
+            if (kept := self._kept.get(term)) is not None:
+                self._kept.move_to_end(term)
+                return kept
+        made = self._made(entry)
+        with self._lock:
+            if term not in self._kept:
+                self._kept[term] = made
+                self._room -= made.size_bytes
+            while self._room < 0:
+                _, oldest = self._kept.popitem(last=False)
+                self._room += oldest.size_bytes
+        return made
+
+    def _made(self, entry: Postings) -> _Term:
+        present = self._around.present
+        here = _only(entry, present)
+        rarity = _rarity(self._documents, len(here.positions))
+        heard = np.zeros(len(present), np.float32)
+        self._around.strongest(here.positions, here.counts, heard)
+        places = np.flatnonzero((heard > 0) & present)
+        gain = _gain(rarity, heard.take(places), self.norm.take(places))
+        if len(places) < len(present) // 2:
+            return _Term(rarity, gain, places.astype(np.int32))
+        heard[:] = 0
+        heard[places] = gain
+        return _Term(rarity, heard, None)
+
+
+def _gains(around: Neighbourhood) -> _Gains:
+    kept = around.memo.get(_GAINS)
+    if not isinstance(kept, _Gains):
+        kept = around.memo[_GAINS] = _Gains(around)
+    return kept
+
+
+@dataclass(frozen=True)
 class _Sessions:
     present: NDArray[np.bool_]
     inside: NDArray[np.bool_]
@@ -60,19 +122,23 @@ class _Sessions:
     norm: Floats
 
 
-def session_scores(postings: Mapping[str, Postings], roster: Roster, present: NDArray[np.bool_]) -> Floats:
-    """BM25 of the sessions as a whole, by position; the best has 1. What belongs to none has 0."""
-    sessions = _sessions(roster, present)
-    # One more for those of none: their number is -1.
-    scores = np.zeros(sessions.count + 1)
-    for entry in postings.values():
-        here = _only(entry, sessions.inside)
-        counts = np.bincount(roster.session[here.positions], here.counts, sessions.count)
-        scores[:-1] += _gain(_rarity(sessions.documents, int(np.count_nonzero(counts))), counts, sessions.norm)
-    scores /= float(scores.max()) or 1.0
-    result: Floats = scores.astype(np.float32)[roster.session]
-    result[~sessions.inside] = 0
-    return result
+class SessionWords:
+    """BM25 of the sessions as a whole; the best has 1. What belongs to none has 0."""
+
+    def __init__(self, postings: Mapping[str, Postings], roster: Roster, present: NDArray[np.bool_]) -> None:
+        self._session, sessions = roster.session, _sessions(roster, present)
+        self._inside = sessions.inside
+        # One more for those of none: their number is -1.
+        scores = np.zeros(sessions.count + 1)
+        for entry in postings.values():
+            here = _only(entry, sessions.inside)
+            counts = np.bincount(roster.session[here.positions], here.counts, sessions.count)
+            scores[:-1] += _gain(_rarity(sessions.documents, int(np.count_nonzero(counts))), counts, sessions.norm)
+        self._scores: Floats = (scores / (float(scores.max()) or 1.0)).astype(np.float32)
+
+    def at(self, places: Positions) -> Floats:
+        result: Floats = self._scores[self._session[places]] * self._inside[places]
+        return result
 
 
 def _sessions(roster: Roster, present: NDArray[np.bool_]) -> _Sessions:

@@ -90,28 +90,52 @@ def dates_in(text: str, reference: float) -> list[Mention]:
     return list(dict.fromkeys([*_named(text), *relative]))
 
 
-def nearness(mentions: Sequence[Mention], created_at: NDArray[np.float64]) -> NDArray[np.float32]:
+@dataclass(frozen=True)
+class Calendar:
+    """The days of many moments."""
+
+    day: NDArray[np.int32]
+    """Since 1970."""
+    year: NDArray[np.int32]
+    month: NDArray[np.int8]
+    day_of_month: NDArray[np.int8]
+
+    @classmethod
+    def of(cls, moments: NDArray[np.float64]) -> "Calendar":
+        """Of seconds since 1970."""
+        days = np.floor(moments / SECONDS_PER_DAY).astype(np.int64)
+        calendar = days.astype("datetime64[D]")
+        months = calendar.astype("datetime64[M]")
+        return cls(
+            day=days.astype(np.int32),
+            year=(months.astype(np.int64) // 12 + 1970).astype(np.int32),
+            month=(months.astype(np.int64) % 12 + 1).astype(np.int8),
+            day_of_month=(calendar - months.astype("datetime64[D]")).astype(np.int8) + np.int8(1),
+        )
+
+
+def nearness(mentions: Sequence[Mention], calendar: Calendar) -> NDArray[np.float32]:
     """How near each moment is to the nearest of the dates: 1 on that day, down to 0."""
-    days = np.floor(created_at / SECONDS_PER_DAY).astype(np.int64)
-    calendar = days.astype("datetime64[D]")
-    months = calendar.astype("datetime64[M]")
-    years, month_of_year = months.astype(np.int64) // 12 + 1970, months.astype(np.int64) % 12 + 1
-    day_of_month = (calendar - months.astype("datetime64[D]")).astype(np.int64) + 1
-    best = np.zeros(len(days), np.float32)
+    near = np.zeros(len(calendar.day), np.float32)
     for mention in mentions:
         if isinstance(mention, Week):
-            since = days - (mention.first - _EPOCH).days
-            near = np.where((since >= 0) & (since < mention.days), SAME_WEEK, 0)
-        else:
-            in_year = np.full(len(days), True) if mention.year is None else years == mention.year
-            near = np.where(in_year, SAME_YEAR if mention.year is not None else 0, 0)
-            if mention.month is not None:
-                in_month = in_year & (month_of_year == mention.month)
-                near = np.where(in_month, SAME_MONTH, near)
-                if mention.day is not None:
-                    near = np.where(in_month & (day_of_month == mention.day), SAME_DAY, near)
-        np.maximum(best, near.astype(np.float32), out=best)
-    return best
+            since = calendar.day - np.int32((mention.first - _EPOCH).days)
+            _raise(near, (since >= 0) & (since < mention.days), SAME_WEEK)
+            continue
+        inside = np.ones(len(near), np.bool_)
+        if mention.year is not None:
+            inside &= calendar.year == mention.year
+            _raise(near, inside, SAME_YEAR)
+        if mention.month is not None:
+            inside &= calendar.month == mention.month
+            _raise(near, inside, SAME_MONTH)
+            if mention.day is not None:
+                _raise(near, inside & (calendar.day_of_month == mention.day), SAME_DAY)
+    return near
+
+
+def _raise(near: NDArray[np.float32], where: NDArray[np.bool_], least: float) -> None:
+    np.maximum(near, np.float32(least), out=near, where=where)
 
 
 def _named(text: str) -> Iterator[Named]:

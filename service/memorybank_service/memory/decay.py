@@ -1,6 +1,7 @@
 """The forgetting as a tenant's operator sees it: running it, counting what is in which state."""
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -17,6 +18,9 @@ _SETTINGS, _SETTINGS_SINCE = "forgetting_settings", "forgetting_settings_since"
 _MICRO = 1_000_000
 _NEVER = 10**18 - 1
 """Behind every moment, in microseconds."""
+_MOST_OFTEN = 100
+_QUICK_SECONDS = 0.01
+"""A census that takes less is always taken anew."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,17 @@ class Census:
 
 
 @dataclass(frozen=True)
+class _Counted:
+    census: Census
+    at: float
+    took_seconds: float
+    """Of a processor."""
+
+    def is_old(self, now: float) -> bool:
+        return self.took_seconds < _QUICK_SECONDS or now - self.at >= _MOST_OFTEN * self.took_seconds
+
+
+@dataclass(frozen=True)
 class Preview:
     outlooks: Sequence[Outlook]
     total: int
@@ -40,6 +55,7 @@ class Preview:
 class Decay:
     def __init__(self, footing: Footing) -> None:
         self._on = footing
+        self._counted: _Counted | None = None
 
     async def open(self) -> None:
         """Notes since when the settings are what they are: purging waits anew after a change."""
@@ -64,7 +80,17 @@ class Decay:
         return await self._on.read(self._preview, scope, next_run, limit, after)
 
     async def census(self) -> Census:
-        return await self._on.read(self._census)
+        self._counted = await self._on.read(self._count)
+        return self._counted.census
+
+    async def recent_census(self) -> Census:
+        """The last one, unless counting anew takes less than a hundredth of the time since then.
+
+        A large tenant's memories need not be read as often as somebody looks at their number.
+        """
+        if (counted := self._counted) is None or counted.is_old(time.monotonic()):
+            return await self.census()
+        return counted.census
 
     def _run(self) -> ForgettingResult:
         decided, now = self._plan()
@@ -111,10 +137,11 @@ class Decay:
         more = len(order) > limit
         return Preview(shown, total, f"{ranks[places[-1]]}.{view.roster.seq[places[-1]]}" if more else None)
 
-    def _census(self) -> Census:
+    def _count(self) -> _Counted:
+        started = time.thread_time()  # of the processor, so that waiting for others makes no census old
         state = self._on.standing(self._on.store.view(None))
         counts = (int(mask.sum()) for mask in (state.active, state.faded, state.expired, state.superseded))
-        return Census(*counts)
+        return _Counted(Census(*counts), time.monotonic(), time.thread_time() - started)
 
 
 def _place(cursor: str) -> tuple[int, int]:

@@ -41,6 +41,8 @@ class Neighbourhood:
 
     def __init__(self, roster: Roster, present: Mask) -> None:
         self.present = present
+        self.memo: dict[str, object] = {}
+        """What one search made of it and the next may want again."""
         self.neighbours = _neighbours(roster, present)
         self.words = self._counted(roster.words)
         """How many words are heard with each turn, its own included."""
@@ -54,24 +56,28 @@ class Neighbourhood:
         are as a rule, so their vectors need not be looked at. (Added up exactly it finds no more.)
         """
         lengths = self._lengths if known is self.embedded else self._lengths_of_sums(known)
-        own: Floats = np.where(known, cosines, np.float32(0))
-        theirs, or_none = np.zeros_like(own), np.append(own, np.float32(0))
+        own = np.zeros(len(cosines) + 1, np.float32)  # the last: of no neighbour
+        np.multiply(cosines, known, out=own[:-1])
+        theirs, heard = np.zeros_like(cosines), np.empty_like(cosines)
         for neighbour in self.neighbours:
-            heard = or_none[neighbour.place]
+            own.take(neighbour.place, out=heard, mode="clip")
             heard *= neighbour.weight
             theirs += heard
-        return own / lengths, theirs / lengths
+        theirs /= lengths
+        return own[:-1] / lengths, theirs
 
     def strongest(self, positions: NDArray[np.int32], counts: NDArray[np.uint8], into: Floats) -> None:
         """How often a term is heard with each turn: the most of its own count and its neighbours' by weight."""
-        nowhere, heard = len(into), counts.astype(np.float32)
-        into[positions] = heard
+        nowhere, heard, places = len(into), counts.astype(np.float32), positions.astype(np.intp)
+        into[places] = heard
         for neighbour in self.neighbours:
-            hearing = neighbour.heard_by[positions]
+            hearing = neighbour.heard_by.take(places)
             there = hearing < nowhere
-            hearing = hearing[there]
+            weighted = heard
+            if not there.all():
+                hearing, weighted = hearing[there], heard[there]
             # Each turn hears one neighbour in each direction, so no position comes twice.
-            into[hearing] = np.maximum(into[hearing], neighbour.weight[hearing] * heard[there])
+            into[hearing] = np.maximum(into.take(hearing), neighbour.weight.take(hearing) * weighted)
 
     def with_neighbours(self, chosen: Mask) -> Mask:
         result, places = np.append(chosen, False), np.flatnonzero(chosen)

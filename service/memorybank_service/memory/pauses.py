@@ -26,6 +26,9 @@ class Pauses:
         # Paused time up to each mark; between two marks it grows as the clock does, or not at all.
         self._paused = np.column_stack([total - lengths, total]).ravel()
 
+    def __bool__(self) -> bool:
+        return len(self._marks) > 0
+
     def between(self, start: ArrayLike, end: float) -> NDArray[np.float64]:
         """Paused seconds from each `start` to `end`."""
         starts = np.asarray(start, np.float64)

@@ -6,8 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from memorybank_service.clock import SECONDS_PER_HOUR
 from memorybank_service.memory.context import Context, build_context
 from memorybank_service.memory.footing import Footing
@@ -184,9 +182,7 @@ class Recalling:
         view = self._on.store.view(scope.user_id)
         chosen = self._on.standing(view).among(states) & view.within(scope.agent_id, scope.run_id)
         if wanted is not None:
-            matching = np.zeros(len(chosen), np.bool_)
-            matching[view.matching(wanted)] = True
-            chosen &= matching
+            chosen &= view.matching(wanted)
         seqs = view.roster.seq[chosen][::-1]
         rest = (seqs if before is None else seqs[seqs < before])[offset:]
         shown = [int(seq) for seq in rest[:limit]]

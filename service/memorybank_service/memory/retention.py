@@ -5,7 +5,9 @@ Updating": S begins at 1, each recall adds 1 and sets t back to 0.) Computed whe
 stored, so how often the forgetting runs cannot change it.
 """
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from memorybank_service.clock import SECONDS_PER_HOUR
 from memorybank_service.memory.pauses import Pauses
-from memorybank_service.store import Memory, Roster
+from memorybank_service.store import Memory, Positions, Roster
 
 Floats = NDArray[np.float64]
 
@@ -25,16 +27,33 @@ def retention(elapsed_seconds: ArrayLike, strength: ArrayLike, time_scale_hours:
 
     Time before the anchor counts as none.
     """
-    elapsed = np.maximum(0.0, np.asarray(elapsed_seconds, np.float64)) / (time_scale_hours * SECONDS_PER_HOUR)
-    result: Floats = np.exp(-elapsed / np.asarray(strength, np.float64))
+    return _left(_spent(elapsed_seconds, strength, time_scale_hours))
+
+
+def _spent(elapsed_seconds: ArrayLike, strength: ArrayLike, time_scale_hours: float) -> Floats:
+    """t/S."""
+    spent: Floats = np.asarray(np.maximum(0.0, elapsed_seconds))
+    spent /= time_scale_hours * SECONDS_PER_HOUR
+    spent /= np.asarray(strength, np.float64)
+    return spent
+
+
+def _left(spent: ArrayLike) -> Floats:
+    result: Floats = np.exp(-np.asarray(spent))
     return result
+
+
+def _all_spent(threshold: float) -> float:
+    """The t/S at which the threshold is reached: compared with it, no memory's retention has to be computed."""
+    return -math.log(threshold) if threshold > 0 else math.inf
 
 
 @dataclass(frozen=True)
 class Standing:
     """What forgetting makes of a roster at one moment, by position."""
 
-    retention: Floats
+    spent: Floats
+    """t/S: the retention is e to the minus of it."""
     faded: NDArray[np.bool_]
     expired: NDArray[np.bool_]
     superseded: NDArray[np.bool_]
@@ -47,6 +66,13 @@ class Standing:
             chosen |= getattr(self, state)
         return chosen
 
+    @cached_property
+    def retention(self) -> Floats:
+        return _left(self.spent)
+
+    def retention_at(self, places: Positions) -> Floats:
+        return _left(self.spent[places])
+
     @property
     def active(self) -> NDArray[np.bool_]:
         """What a search finds unless it asks for more. Each memory is in one state, and this is the first of them."""
@@ -55,13 +81,15 @@ class Standing:
 
 def standing(roster: Roster, now: float, pauses: Pauses, time_scale_hours: float, threshold: float) -> Standing:
     """Retention falls while the service runs; the pinned never fade, whatever their retention."""
-    elapsed = now - roster.anchor - pauses.between(roster.anchor, now)
-    kept = retention(elapsed, 1 + roster.recalls, time_scale_hours)
+    elapsed = now - roster.anchor
+    if pauses:
+        elapsed -= pauses.between(roster.anchor, now)
+    spent = _spent(elapsed, 1 + roster.recalls, time_scale_hours)
     superseded = roster.alive & roster.superseded
     expired = roster.alive & ~superseded & (roster.expires_at <= now)
     return Standing(
-        retention=kept,
-        faded=roster.alive & ~expired & ~superseded & ~roster.pinned & (kept < threshold),
+        spent=spent,
+        faded=roster.alive & ~expired & ~superseded & ~roster.pinned & (spent > _all_spent(threshold)),
         expired=expired,
         superseded=superseded,
         alive=roster.alive.copy(),
@@ -73,9 +101,10 @@ def state_of(
 ) -> tuple[MemoryState, float]:
     """What `standing` says of one memory: its state and its retention."""
     elapsed = now - memory.anchor - float(pauses.between(memory.anchor, now))
-    kept = float(retention(elapsed, 1 + memory.recalls, time_scale_hours))
+    spent = _spent(elapsed, 1 + memory.recalls, time_scale_hours)
+    kept = float(_left(spent))
     if memory.superseded_by is not None:
         return "superseded", kept
     if memory.expires_at is not None and memory.expires_at <= now:
         return "expired", kept
-    return ("faded" if kept < threshold and not memory.pinned else "active"), kept
+    return ("faded" if spent > _all_spent(threshold) and not memory.pinned else "active"), kept

@@ -11,19 +11,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from memorybank_service.memory.bm25 import TurnWords, session_scores
+from memorybank_service.memory.bm25 import SessionWords, TurnWords
 from memorybank_service.memory.cues import named_speakers, near_the_dates, tells_when
 from memorybank_service.memory.neighbours import neighbourhood
 from memorybank_service.memory.retention import MemoryState, Standing
+from memorybank_service.memory.scoring import WORDS_WEIGHT, Parts, best
 from memorybank_service.store import Filter, Positions, Vector, View
 from memorybank_service.store.words import cjk_share, query_terms
 
 DENSE_WEIGHT, DENSE_WEIGHT_CJK = 1.0, 0.3
 """Less for a query in Chinese, Japanese or Korean: the local model hardly tells their texts apart."""
-WORDS_WEIGHT, SESSION_WEIGHT = 0.5, 0.1
-SPEAKER_WEIGHT, DATE_WEIGHT, TIME_WEIGHT = 0.2, 0.5, 0.2
-RETENTION_WEIGHT = 0.05
-_DIGITS = 4  # of a score: vectors are stored as exactly; what comes behind is chance, and would order equals
 _CANDIDATES = 100  # of each list, where a scope is too large for all of it to be scored
 
 Floats = NDArray[np.float32]
@@ -74,9 +71,7 @@ def search(view: View, standing: Standing, query: Query, timed: Timer) -> list[H
     present = standing.among(query.states) & view.within(query.agent_id, query.run_id)
     allowed = present
     if query.filter is not None:
-        allowed = np.zeros(len(roster), np.bool_)
-        allowed[view.matching(query.filter)] = True
-        allowed &= present
+        allowed = present & view.matching(query.filter)
     if not allowed.any():
         return []
 
@@ -84,16 +79,17 @@ def search(view: View, standing: Standing, query: Query, timed: Timer) -> list[H
     around = neighbourhood(roster, present)
     named = named_speakers(view, query.text, present)
     postings = view.postings(query_terms(query.text, without=named.names))
-    words = TurnWords(postings, around)
-    parts = {
-        "words": WORDS_WEIGHT * words.scores,
-        "words_session": SESSION_WEIGHT * session_scores(postings, roster, present),
-        "speaker": SPEAKER_WEIGHT * named.said_by,
-        "date": DATE_WEIGHT * near_the_dates(view, query.text, query.now),
-        "time": TIME_WEIGHT * tells_when(view, query.text),
-        "retention": (RETENTION_WEIGHT * standing.retention).astype(np.float32),
-    }
-    found = allowed & ((words.scores > 0) | (parts["date"] > 0))
+    words, dated = TurnWords(postings, around), near_the_dates(view, query.text, query.now)
+    share = cjk_share(query.text)
+    parts = Parts(
+        words=words.scores,
+        cues={"speaker": named.said_by, "date": dated, "time": tells_when(view, query.text)},
+        session=SessionWords(postings, roster, present).at,
+        retention=standing.retention_at,
+        dense_weight=DENSE_WEIGHT * (1 - share) + DENSE_WEIGHT_CJK * share,
+    )
+    found = words.scores > 0 if dated is None else (words.scores > 0) | (dated > 0)
+    found &= allowed
     timed("words", time.perf_counter() - started)
 
     started = time.perf_counter()
@@ -103,31 +99,34 @@ def search(view: View, standing: Standing, query: Query, timed: Timer) -> list[H
             cosines, known = scanned, around.embedded
             found |= known & allowed
         else:
-            found = _candidates(view, query.vector, allowed, np.where(found, _sum(parts), 0), query.top_k)
+            found = _candidates(view, query.vector, allowed, found, parts, query.top_k)
             asked = np.flatnonzero(around.embedded & around.with_neighbours(found))
             cosines[asked], known[asked] = view.cosines(query.vector, asked), True
-    share = cjk_share(query.text)
-    weight = np.float32(DENSE_WEIGHT * (1 - share) + DENSE_WEIGHT_CJK * share)
-    parts["dense_turn"], parts["dense_window"] = (weight * part for part in around.along(cosines, known))
+    parts.hear(*around.along(cosines, known))
     timed("vectors", time.perf_counter() - started)
 
     started = time.perf_counter()
-    places = np.flatnonzero(found)
     similarities = _Similarities(cosines, known, words)
     if query.threshold is not None:
-        places = places[similarities.of(places) >= query.threshold]
-    scores = np.round(_sum({name: part[places] for name, part in parts.items()}), _DIGITS)
-    order = _best(scores, query.top_k)
+        places = np.flatnonzero(found)
+        found[places[similarities.of(places) < query.threshold]] = False
+    places = parts.contenders(found, query.top_k)
+    scores = parts.sums(places)
+    order = best(scores, query.top_k)
     places, scores = places[order], scores[order]
     hits = [
-        Hit(int(roster.seq[place]), float(score), float(similarity), float(standing.retention[place]))
-        for place, score, similarity in zip(places, scores, similarities.of(places), strict=True)
+        Hit(int(roster.seq[place]), float(score), float(similarity), float(left))
+        for place, score, similarity, left in zip(
+            places, scores, similarities.of(places), standing.retention_at(places), strict=True
+        )
     ]
     if query.explain:
-        own = WORDS_WEIGHT * words.own(places)
+        explained = parts.at(places)
+        turn = (WORDS_WEIGHT * words.own(places)).astype(np.float32)
+        explained |= {"words_turn": turn, "words_window": explained.pop("words") - turn}
         hits = [
-            replace(hit, explain=_explained(parts, int(place), float(turn)))
-            for hit, place, turn in zip(hits, places, own, strict=True)
+            replace(hit, explain={name: float(part[number]) for name, part in explained.items()})
+            for number, hit in enumerate(hits)
         ]
     if query.neighbours:
         hits = [
@@ -153,31 +152,11 @@ class _Similarities:
         return np.clip(result, 0.0, 1.0)
 
 
-def _candidates(view: View, vector: Vector, allowed: Mask, scores: NDArray[np.float64], top_k: int) -> Mask:
+def _candidates(view: View, vector: Vector, allowed: Mask, by_words: Mask, parts: Parts, top_k: int) -> Mask:
     """The best by words and the nearest by vector: the union loses next to nothing against scoring everything."""
     count = max(_CANDIDATES, 2 * top_k)
     chosen = np.zeros(len(allowed), np.bool_)
     chosen[view.nearest(vector, allowed, count)] = True
-    by_words = np.flatnonzero(scores)
-    chosen[by_words[_best(scores[by_words], count)]] = True
+    places = parts.contenders(by_words, count)
+    chosen[places[best(parts.sums(places), count)]] = True
     return chosen
-
-
-def _sum(parts: Mapping[str, Floats]) -> NDArray[np.float64]:
-    total = np.zeros(len(next(iter(parts.values()))))
-    for part in parts.values():
-        total += part
-    return total
-
-
-def _best(scores: NDArray[np.float64], count: int) -> Positions:
-    """Where the largest stand, the largest first; of equals the later, which is the newer: it is what holds now."""
-    chosen = np.arange(len(scores))
-    if len(scores) > count:
-        chosen = np.flatnonzero(scores >= np.partition(scores, -count)[-count])
-    return chosen[np.lexsort((-chosen, -scores[chosen]))][:count]
-
-
-def _explained(parts: Mapping[str, Floats], place: int, words_turn: float) -> dict[str, float]:
-    explained = {name: float(part[place]) for name, part in parts.items() if name != "words"}
-    return explained | {"words_turn": words_turn, "words_window": float(parts["words"][place]) - words_turn}

@@ -214,7 +214,7 @@ class View(Protocol):
         """Those of the agent and of the run; None: of any."""
         ...
 
-    def matching(self, wanted: Filter) -> Positions:
+    def matching(self, wanted: Filter) -> NDArray[np.bool_]:
         """Raises FilterError where the filter asks what cannot be asked."""
         ...
 

@@ -17,7 +17,8 @@ METADATA_PREFIX = "metadata."
 TEXT_FIELDS = frozenset({"id", "user_id", "agent_id", "run_id", "session_id", "speaker", "content", "kind"})
 TIME_FIELDS = frozenset({"created_at", "updated_at", "stored_at", "expires_at"})
 """Compared as seconds since 1970."""
-OWN_FIELDS = TEXT_FIELDS | TIME_FIELDS | {"importance", "pinned"}
+NUMBER_FIELDS = TIME_FIELDS | {"importance", "pinned"}
+OWN_FIELDS = TEXT_FIELDS | NUMBER_FIELDS
 
 
 class FilterError(ValueError):

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from memorybank_service.store import Roster
 from memorybank_service.store.codes import NONE, Codes, SpeakerCodes
+from memorybank_service.store.fields import Fields
 from memorybank_service.store.links import relinked
 from memorybank_service.store.posting_cache import PostingCache
 from memorybank_service.store.vector_blocks import Matrix, VectorBlocks, decode, decode_all
 
-_MEMO_BYTES = 100  # that searches keep of a memory between them, roughly
+_MEMO_BYTES = 140  # that searches keep of a memory between them, roughly
 _PAGE = 1_000  # some milliseconds of the interpreter's time
 _COLUMNS = {
     "seq": np.int64,
@@ -49,7 +50,7 @@ SELECT v.seq, v.vector FROM memory m JOIN vector v ON v.seq = m.seq
 WHERE {condition} AND m.seq <= :last ORDER BY m.seq
 """
 
-Row = Sequence[object]
+Row = tuple[object, ...]
 
 
 class RosterRows:
@@ -66,9 +67,9 @@ class RosterRows:
         self._sessions: Codes[tuple[object, object, object]] = Codes()
         self._runs: dict[object, list[int]] = {}
         self._speakers = SpeakerCodes()
-        self.postings = PostingCache(owner)
+        self.postings, self.fields = PostingCache(owner), Fields(owner)
         self.changed: list[int] = []
-        """Positions whose words may have changed since they were read first, in the order in which it was told."""
+        """Positions of what may have changed since it was read first, in the order in which it was told."""
 
     def __len__(self) -> int:
         return self._length
@@ -77,7 +78,7 @@ class RosterRows:
     def size_bytes(self) -> int:
         rows = sum(column.nbytes for column in self._columns.values()) + _MEMO_BYTES * self._length
         vectors = max(self._vectors.size_bytes, self._expected_bytes)
-        return rows + self._previous.nbytes + vectors + self.postings.size_bytes
+        return rows + self._previous.nbytes + vectors + self.postings.size_bytes + self.fields.size_bytes
 
     def roster(self) -> Roster:
         columns = {name: column[: self._length] for name, column in self._columns.items()}
@@ -130,8 +131,8 @@ class RosterRows:
             return set()
         self._memo = {}
         before = int(self._columns["session"][place])
-        for name, value in zip(self._columns, self._numbered(row), strict=True):
-            self._columns[name][place] = value  # type: ignore[assignment]  # a number, as its column's
+        for name, value in zip(self._columns, (*row[:-_NAMED], *self._numbered(*row[-_NAMED:]), True), strict=True):
+            self._columns[name][place] = value
         with self._loading:
             if place < len(self._vectors):
                 found = connection.execute("SELECT vector FROM vector WHERE seq = ?", (seq,)).fetchone()
@@ -140,11 +141,11 @@ class RosterRows:
         return {before, int(self._columns["session"][place])}
 
     def read_on(self, connection: sqlite3.Connection) -> set[int]:
-        start = self._length
+        start, known = self._length, dict[Row, Row]()
         after = int(self._columns["seq"][start - 1]) if start else 0
         rows = connection.execute(_ROWS.format(condition=self._since), {"owner": self._owner, "after": after})
         while page := rows.fetchmany(_PAGE):
-            self._append([self._numbered(row) for row in page])
+            self._append([(*row[:-_NAMED], *self._codes_of(row[-_NAMED:], known), True) for row in page])
         if self._length == start:
             return set()
         self._memo = {}
@@ -172,8 +173,14 @@ class RosterRows:
             wider[: self._length] = column[: self._length]
             self._columns[name] = wider
 
-    def _numbered(self, row: Row) -> Row:
-        owner, run_id, agent_id, speaker = row[-_NAMED:]
+    def _codes_of(self, names: Row, known: dict[Row, Row]) -> Row:
+        """`known`: of the rows before, which often have the same names."""
+        codes = known.get(names)
+        if codes is None:
+            codes = known[names] = self._numbered(*names)
+        return codes
+
+    def _numbered(self, owner: object, run_id: object, agent_id: object, speaker: object) -> Row:
         session = NONE
         if run_id is not None:
             known = len(self._sessions)
@@ -183,7 +190,7 @@ class RosterRows:
                 self._runs.setdefault(run_id, []).append(session)
         agent = self._agents.number(agent_id) if isinstance(agent_id, str) else NONE
         code = self._speakers.number(speaker) if isinstance(speaker, str) else NONE
-        return (*row[:-_NAMED], session, agent, code, True)
+        return session, agent, code
 
     def _read_vectors(self, connection: sqlite3.Connection, length: int) -> None:
         seqs, start = self._columns["seq"][:length], len(self._vectors)

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from memorybank_service.store import Filter, Positions, Postings, Vector
 from memorybank_service.store.chroma_index import ChromaIndex
-from memorybank_service.store.filter_sql import condition
 from memorybank_service.store.resident import ResidentRoster
 from memorybank_service.store.told import telling
 from memorybank_service.store.vector_blocks import Matrix, decode_all
@@ -38,15 +37,10 @@ class ScopeView:
     def within(self, agent_id: str | None, run_id: str | None) -> NDArray[np.bool_]:
         return self._taken.rows.within(self.roster, agent_id, run_id)
 
-    def matching(self, wanted: Filter) -> Positions:
-        test, parameters = condition(wanted)
-        if self._resident.owner is not None:
-            test, parameters = f"m.owner = ? AND {test}", [self._resident.owner, *parameters]
-        rows = self._connection.execute(
-            f"SELECT m.seq FROM memory m WHERE {test} ORDER BY m.seq",  # noqa: S608 - values are parameters
-            parameters,
-        )
-        return self._places([row[0] for row in rows])
+    def matching(self, wanted: Filter) -> NDArray[np.bool_]:
+        fields = self._taken.rows.fields
+        matching = fields.matching(self._connection, wanted, self.roster.seq, self._taken.changed)
+        return self.roster.alive & matching
 
     def speakers_named(self, said: Sequence[str]) -> dict[int, frozenset[str]]:
         return self._taken.rows.speakers_named(said)

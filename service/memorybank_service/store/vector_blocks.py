@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 2_048
-_AT_ONCE = 1_024  # so few that the product stays in this thread: its library's threads busily wait for each other
+BLOCK = 1_024
+_AT_ONCE = 384  # dimensions: so few that the product stays in this thread, as its library's busily wait for each other
 
 Matrix = NDArray[np.float32]
 
@@ -38,6 +38,7 @@ class VectorBlocks:
     def __init__(self, dimension: int) -> None:
         self._dimension = dimension
         self._blocks: list[Matrix] = []
+        """A vector is a column of one: read along the dimensions, a scan takes half the time."""
         self._length = 0
 
     def __len__(self) -> int:
@@ -53,26 +54,28 @@ class VectorBlocks:
             if start == 0 and self._length == BLOCK * len(self._blocks):
                 # A small user's only block is as small as the user.
                 room = BLOCK if self._blocks else min(BLOCK, max(16, len(vectors)))
-                self._blocks.append(np.zeros((room, self._dimension), np.float32))
+                self._blocks.append(np.zeros((self._dimension, room), np.float32))
             block = self._blocks[-1]
-            if start + len(vectors) > len(block) < BLOCK:
-                wider = np.zeros((min(BLOCK, 2 * (start + len(vectors))), self._dimension), np.float32)
-                wider[:start] = block[:start]
+            if start + len(vectors) > block.shape[1] < BLOCK:
+                wider = np.zeros((self._dimension, min(BLOCK, 2 * (start + len(vectors)))), np.float32)
+                wider[:, :start] = block[:, :start]
                 self._blocks[-1] = block = wider
-            fitting = vectors[: len(block) - start]
-            block[start : start + len(fitting)] = fitting
+            fitting = vectors[: block.shape[1] - start]
+            block[:, start : start + len(fitting)] = fitting.T
             self._length += len(fitting)
             vectors = vectors[len(fitting) :]
 
     def replace(self, place: int, vector: Matrix) -> None:
-        self._blocks[place // BLOCK][place % BLOCK] = vector
+        self._blocks[place // BLOCK][:, place % BLOCK] = vector
 
     def cosines(self, vector: Matrix, length: int) -> Matrix:
         """Of the first `length` rows."""
         result = np.empty(length, np.float32)
-        for start in range(0, length, _AT_ONCE):
-            end = min(length, start + _AT_ONCE)
-            within = start % BLOCK
-            rows = self._blocks[start // BLOCK][within : within + end - start]
-            np.dot(rows, vector, out=result[start:end])
+        for start in range(0, length, BLOCK):
+            into, block = result[start : start + BLOCK], self._blocks[start // BLOCK]
+            # The whole block, with what nobody asks for: a part of its width would be read at half the speed.
+            product = vector[:_AT_ONCE] @ block[:_AT_ONCE]
+            for row in range(_AT_ONCE, self._dimension, _AT_ONCE):
+                product += vector[row : row + _AT_ONCE] @ block[row : row + _AT_ONCE]
+            into[:] = product[: len(into)]
         return result

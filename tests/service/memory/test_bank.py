@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from memorybank_service.embedding.local import LocalEmbedder
+from memorybank_service.memory import decay as decay_module
 from memorybank_service.memory.bank import MemoryBank
 from memorybank_service.memory.keeping import Draft
 from memorybank_service.memory.recalling import Recollection, Search
@@ -131,6 +133,20 @@ async def test_a_faded_memory_is_not_found_and_nothing_is_lost(open_bank: OpenBa
     assert await recall(bank, "Lisbon") == []
     assert (await bank.decay.census()).faded == 1
     assert (await bank.totals()).memories == 1
+
+
+async def test_memories_that_take_long_to_count_are_not_counted_at_every_look(
+    open_bank: OpenBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = await open_bank()
+    await remember(bank, "Ada lives in Lisbon.")
+    assert (await bank.decay.recent_census()).active == 1
+    monkeypatch.setattr(decay_module, "_QUICK_SECONDS", 0)
+    monkeypatch.setattr(decay_module, "_MOST_OFTEN", 1e9)
+    await remember(bank, "Ben lives in Porto.")
+    assert (await bank.decay.recent_census()).active == 1
+    assert (await bank.decay.census()).active == 2
+    assert (await bank.decay.recent_census()).active == 2
 
 
 async def test_how_often_the_forgetting_runs_changes_nothing(open_bank: OpenBank, clock: ManualClock) -> None:

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from memorybank_service.memory.bm25 import TurnWords, session_scores
+from memorybank_service.memory.bm25 import SessionWords, TurnWords
 from memorybank_service.memory.neighbours import Neighbourhood
 from memorybank_service.store import Postings
 from tests.service.rosters import roster_of
@@ -57,8 +57,8 @@ def test_a_session_s_words_count_for_all_of_its_turns() -> None:
     roster = roster_of(4, session=[0, 0, 1, -1])
     postings = {"tea": posting((0, 1), (3, 1)), "boat": posting((2, 1))}
     everyone = np.ones(4, np.bool_)
-    scores = session_scores(postings, roster, everyone)
+    scores = SessionWords(postings, roster, everyone).at(np.arange(4))
     assert scores[0] == scores[1] > 0
     assert scores[3] == 0
     without = everyone & (np.arange(4) != 0)
-    assert session_scores(postings, roster, without).tolist() == [0, 0, 1, 0]
+    assert SessionWords(postings, roster, without).at(np.arange(4)).tolist() == [0, 0, 1, 0]

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
-from memorybank_service.memory.dates import Named, Week, dates_in, nearness
+from memorybank_service.memory.dates import Calendar, Named, Week, dates_in, nearness
 
 REFERENCE = datetime(2023, 7, 20, 12, tzinfo=UTC).timestamp()  # a Thursday
 
@@ -57,7 +57,7 @@ def test_what_is_no_date_is_none(text: str) -> None:
 
 def near(text: str, *moments: str) -> list[float]:
     seconds = [datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp() for moment in moments]
-    return [round(float(one), 2) for one in nearness(dates_in(text, REFERENCE), np.array(seconds))]
+    return [round(float(one), 2) for one in nearness(dates_in(text, REFERENCE), Calendar.of(np.array(seconds)))]
 
 
 def test_the_same_day_is_nearest_then_the_month_then_the_year() -> None:

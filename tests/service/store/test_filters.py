@@ -7,7 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memorybank_service.store.filter_sql import DEEPEST, MOST_PARTS, condition
+from memorybank_service.store import Amendment
+from memorybank_service.store import fields as fields_module
+from memorybank_service.store.filter_tests import DEEPEST, MOST_PARTS, checked
 from memorybank_service.store.filters import And, Compare, Filter, FilterError, Not, Or, all_equal
 from tests.service.searching import NOW, Searching, searching, turn
 
@@ -180,7 +182,7 @@ def test_any_combination_means_what_it_says(stored: Searching, wanted: Filter) -
 )
 def test_what_cannot_be_asked_is_refused_with_a_sentence_that_names_the_field(wanted: Compare) -> None:
     with pytest.raises(FilterError, match=rf"^{wanted.field}: .*\.$"):
-        condition(wanted)
+        checked(wanted)
 
 
 def nested(depth: int) -> Filter:
@@ -203,17 +205,65 @@ def test_the_deepest_and_the_longest_filter_are_still_answered(stored: Searching
 @pytest.mark.parametrize("wanted", [nested(DEEPEST + 1), nested(100_000), And([Compare("n", "eq", 1)] * MOST_PARTS)])
 def test_a_filter_without_end_is_refused(wanted: Filter) -> None:
     with pytest.raises(FilterError, match="at most"):
-        condition(wanted)
+        checked(wanted)
 
 
-def test_what_a_client_sent_is_never_part_of_the_statement() -> None:
+def test_what_a_client_sent_is_never_part_of_a_statement() -> None:
     poison = "'); DROP TABLE memory; --"
-    for wanted in (
-        Compare(poison, "eq", poison),
-        Compare(poison, "in", [poison]),
-        Compare(poison, "contains", poison),
-        Compare("content", "icontains", poison),
-        Compare("speaker", "eq", poison),
-        Compare(poison, "gt", poison),
-    ):
-        assert poison not in condition(wanted).test
+    with searching() as stored:
+        stored.add([turn("p", poison, speaker=poison, metadata={poison: poison}), turn("q", "tea")])
+        for wanted in (
+            Compare(poison, "eq", poison),
+            Compare(poison, "in", [poison]),
+            Compare(poison, "contains", poison),
+            Compare("content", "icontains", poison),
+            Compare("speaker", "eq", poison),
+            Compare(poison, "gte", poison),
+        ):
+            assert matching(stored, wanted) == {"p"}
+
+
+def test_a_filter_follows_every_change() -> None:
+    t3, late = Compare("topic", "eq", "t3"), Compare("created_at", "gt", NOW)
+    ben, tea = Compare("speaker", "eq", "Ben"), Compare("content", "contains", "tea")
+    with searching() as found:
+
+        def seen() -> list[set[str]]:
+            return [matching(found, wanted) for wanted in (t3, Not(t3), late, ben, tea)]
+
+        found.add([turn(f"m{n}", "tea", metadata={"topic": f"t{n % 4}"}, speaker="Ada") for n in range(8)])
+        before = found.store.view("")
+        assert seen() == [{"m3", "m7"}, {"m0", "m1", "m2", "m4", "m5", "m6"}, set(), set(), {f"m{n}" for n in range(8)}]
+        found.add([turn("m8", "boat", metadata={"topic": "t3"}, created_at=NOW + 1, speaker="Ben")])
+        found.store.amend("m3", Amendment(metadata={"topic": "t0"}, speaker="Ben"), NOW).result()
+        found.store.delete(["m7"], NOW).result()
+        assert seen() == [
+            {"m8"},
+            {"m0", "m1", "m2", "m3", "m4", "m5", "m6"},
+            {"m8"},
+            {"m3", "m8"},
+            {f"m{n}" for n in range(7)},
+        ]
+        assert len(before.matching(t3)) == len(before.roster) == 8  # what was given out stays as long as it was
+
+
+def test_after_many_changes_a_field_is_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fields_module, "_MOST_CHANGES", 2)
+    with searching() as found:
+        found.add([turn(f"m{n}", "tea", metadata={"n": n}) for n in range(6)])
+        assert matching(found, Compare("n", "lt", 3)) == {"m0", "m1", "m2"}
+        for n in range(4):
+            found.store.amend(f"m{n}", Amendment(metadata={"n": 9}), NOW).result()
+        assert matching(found, Compare("n", "eq", 9)) == {"m0", "m1", "m2", "m3"}
+
+
+def test_fields_asked_last_stay_within_a_budget() -> None:
+    with searching() as found:
+        many = [f"key{number}" for number in range(40)]
+        found.add([turn(f"m{n}", "tea", metadata={key: f"{key}-{n}" * 50 for key in many}) for n in range(100)])
+        view = found.store.view("")
+        for key in [*many, many[0]]:
+            assert view.matching(Compare(key, "eq", f"{key}-7" * 50)).sum() == 1
+        fields = found.store._rosters.get(view._resident.owner)._rows.fields
+        assert 0 < fields.size_bytes < 1 << 18
+        assert 1 < len(fields._kept) < len(many)
