@@ -19,6 +19,7 @@ from memorybank_service.metrics import Metrics
 from memorybank_service.settings import Settings
 from memorybank_service.store import NewMemory, Scope, StoreFullError
 from memorybank_service.store.room import Room
+from memorybank_service.store.schema import VERSION
 from memorybank_service.tenant import Tenant
 from tests.service.http.v1.calls import add, call, ended
 from tests.service.manual_clock import ManualClock
@@ -38,7 +39,7 @@ async def back_up(client: httpx.AsyncClient) -> dict[str, Any]:
 async def test_a_backup_is_fetched_whole_and_in_parts_and_removed(client: httpx.AsyncClient, tmp_path: Path) -> None:
     await add(client, "Ada lives in Lisbon.", user_id="ada")
     backup = await back_up(client)
-    assert (backup["memories"], backup["users"], backup["schema"]) == (1, 1, 2)
+    assert (backup["memories"], backup["users"], backup["schema"]) == (1, 1, VERSION)
     path = f"/v1/backups/{backup['id']}"
     whole = await client.get(path)
     assert hashlib.sha256(whole.content).hexdigest() == backup["sha256"]
