@@ -417,13 +417,13 @@ def test_entities_are_listed_and_deleted(process: "subprocess.Popen[str]", tmp_p
         for name in ("MemoryClient", "AsyncMemoryClient"):
             client = Mem0(process, name, host, KEY)
             client.add("One.", user_id="ada", agent_id="cook", app_id="shop", run_id="r/1")
-            client.add("Two.", user_id="*")
+            client.add("Two.", user_id="eve")
             client.add("Three.", agent_id="tailor")
             client.add("Four.", app_id="café")
             users = client.users()
             assert [(entity["type"], entity["name"], entity["total_memories"]) for entity in users["results"]] == [
-                ("user", "*", 1),
                 ("user", "ada", 1),
+                ("user", "eve", 1),
                 ("agent", "cook", 1),
                 ("agent", "tailor", 1),
                 ("app", "café", 1),
@@ -431,7 +431,7 @@ def test_entities_are_listed_and_deleted(process: "subprocess.Popen[str]", tmp_p
                 ("run", "r/1", 1),
             ]
             assert (users["count"], users["total_users"], users["next"]) == (7, 2, None)
-            assert client.delete_users(user_id="*") == {"message": "Entity deleted successfully."}
+            assert client.delete_users(user_id="eve") == {"message": "Entity deleted successfully."}
             assert client.users()["count"] == 6
             client.delete_users(run_id="r/1")
             assert client.users()["count"] == 2
