@@ -16,6 +16,7 @@ from typing import Any
 
 from memorybank_service.children.serving import serve_child
 from memorybank_service.chroma.engine import Engine
+from memorybank_service.niceness import yield_the_processor
 
 _THREADS = 4
 _SEARCHED_SECONDS = 10.0
@@ -98,6 +99,7 @@ class Program:
 
 
 def main() -> None:
+    yield_the_processor()
     program = Program(Path(sys.argv[1]))
     handlers: dict[str, Callable[..., Any]] = {
         "open": program.open,

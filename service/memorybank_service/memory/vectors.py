@@ -21,6 +21,7 @@ from memorybank_service.embedding import (
 from memorybank_service.embedding.texts import embedded_text
 from memorybank_service.memory.answering import Answering
 from memorybank_service.memory.queries import Queries
+from memorybank_service.niceness import yield_the_processor
 from memorybank_service.store import Memory, MemoryStore
 
 log = logging.getLogger(__name__)
@@ -41,10 +42,12 @@ def text_of(memory: Memory) -> str:
 class Vectors:
     def __init__(self, store: MemoryStore, embedder: Embedder) -> None:
         self._store, self._embedder = store, embedder
-        self._few = ThreadPoolExecutor(2, thread_name_prefix="embedder")
+        self._few = ThreadPoolExecutor(2, thread_name_prefix="embedder", initializer=yield_the_processor)
         self._cores = max(1, len(os.sched_getaffinity(0)))
         # Of its own: importing must not stand before the next question.
-        self._many = ThreadPoolExecutor(self._cores, thread_name_prefix="embedder-many")
+        self._many = ThreadPoolExecutor(
+            self._cores, thread_name_prefix="embedder-many", initializer=yield_the_processor
+        )
         self._asked = _Asked(embedder) if has_to_be_asked(embedder) else None
         self._waits_because: str | None = None  # of what was stored last: why it has no vector yet
 
