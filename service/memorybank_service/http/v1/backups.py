@@ -35,7 +35,7 @@ class BackupAnswer(BaseModel):
                     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                     "memories": 4_000,
                     "users": 3,
-                    "schema": 2,
+                    "schema": 3,
                     "space": "local/all-MiniLM-L6-v2",
                 }
             ]
