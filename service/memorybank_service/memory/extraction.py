@@ -40,7 +40,6 @@ ANSWER_TOKENS = 4_000
 SECONDS = 120.0
 CATEGORIES = ("person", "preference", "relationship", "plan", "event", "work", "health", "other")
 _STEM = 4
-_NAMES = 1
 _HEARD = 6
 """Of what was said before, so many at most."""
 
@@ -177,7 +176,8 @@ def accept(
         spoken_places = [places[one] for one in source_ids]
         if digest in taken or old in replaced or not is_grounded(text, spoken_places, utterances, before):
             continue
-        if {utterances[place].speaker for place in spoken_places} == {ASSISTANT} and repeats(text, recalled):
+        sources_of_it = [utterances[place] for place in spoken_places]
+        if {one.speaker for one in sources_of_it} == {ASSISTANT} and repeats(text, sources_of_it, recalled):
             continue
         taken.add(digest)
         if old is not None:
@@ -212,10 +212,10 @@ def is_grounded(
     return not heard.isdisjoint(_stems([text]) - names)
 
 
-def repeats(text: str, recalled: Iterable[str]) -> bool:
-    """Whether one of these says it too: all its words but one, which is how a fact calls the person ("my": "Ada's")."""
-    said = _stems([text])
-    return any(len(said - _stems([one])) <= _NAMES for one in recalled)
+def repeats(text: str, said: Iterable[Utterance], recalled: Iterable[str]) -> bool:
+    """Whether all that a fact took from what was said stands in one of these: the rest is how it calls people."""
+    taken = _stems([text]) & _stems(one.text for one in said)
+    return bool(taken) and any(taken <= _stems([one]) for one in recalled)
 
 
 def _stems(texts: Iterable[str]) -> set[str]:

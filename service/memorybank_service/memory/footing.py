@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 from memorybank_service.clock import Clock
-from memorybank_service.embedding import Embedder, Vector
+from memorybank_service.embedding import Embedder
 from memorybank_service.memory.alive import Alive
 from memorybank_service.memory.retention import MemoryState, Standing, standing, state_of
 from memorybank_service.memory.vectors import Vectors
@@ -50,9 +50,6 @@ class Footing:
         # In the context of the request: its trace goes on in the thread.
         within = partial(copy_context().run, call, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._readers, within)
-
-    async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        return await self.vectors.embed(texts)
 
     async def note(self, name: str) -> str | None:
         return await self.read(self.store.note, name)

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -60,7 +61,7 @@ class Source:
         return [self.decoded(row[0]) for row in rows]
 
 
-class _Field(Generic[Held]):
+class _Field(ABC, Generic[Held]):
     def __init__(self, source: Source, nothing: Held) -> None:
         self._source = source
         self._nothing: Held = nothing
@@ -86,8 +87,8 @@ class _Field(Generic[Held]):
                 self._held[place] = self._coded(values)[0]
         self.changes = max(self.changes, len(changed))
 
-    def _coded(self, values: Sequence[object]) -> NDArray[Held]:
-        raise NotImplementedError
+    @abstractmethod
+    def _coded(self, values: Sequence[object]) -> NDArray[Held]: ...
 
 
 class NumberField(_Field[np.float64]):

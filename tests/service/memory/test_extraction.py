@@ -125,6 +125,7 @@ async def test_what_was_recalled_is_neither_shown_as_new_nor_taken_in_again() ->
     [
         ("assistant", "Your locker code is 7731.", False),
         ("assistant", "Your locker is on the third floor.", True),
+        ("assistant", "Your locker code is 7732.", True),
         ("Ada", "Right, my locker code is 7731.", True),
     ],
 )
