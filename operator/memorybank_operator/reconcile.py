@@ -4,7 +4,6 @@ Every trigger leads here with nothing but the tenant's name; what happened is of
 """
 
 import datetime
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -12,25 +11,20 @@ from typing import Any
 
 import msgspec
 
-from memorybank_operator import adoption, keys, metrics
-from memorybank_operator.api.names import (
-    ACCESS_ANNOTATION,
-    API_VERSION,
-    DESIRED_ANNOTATION,
-    KIND,
-)
-from memorybank_operator.api.status import Phase, Problem, Reason, TenantStatus
+from memorybank_operator import keys, metrics
+from memorybank_operator.api.status import Phase, Problem
 from memorybank_operator.api.tenant import Tenant
-from memorybank_operator.cluster import Cluster, Conflict, NamespaceTerminating, NotFound, Refused
-from memorybank_operator.compare import differs
+from memorybank_operator.applying import apply_children, refresh_access
+from memorybank_operator.cluster import Cluster, NamespaceTerminating, NotFound
 from memorybank_operator.desired import Context, children
 from memorybank_operator.desired.access import endpoint
-from memorybank_operator.desired.context import choose_image, given, owner_reference
+from memorybank_operator.desired.context import choose_image, owner_reference
 from memorybank_operator.desired.secrets import shown_secret
 from memorybank_operator.events import tell
 from memorybank_operator.keys import Keyring
 from memorybank_operator.kinds import CHILDREN, HTTP_ROUTE, POD, TENANT, VOLUME_CLAIM, Kind
 from memorybank_operator.observe import Observed, Reading, observe
+from memorybank_operator.reporting import write_status
 from memorybank_operator.seen import Seen, TenantKey, asked
 from memorybank_operator.settings import Settings
 
@@ -123,8 +117,8 @@ class Reconciler:
             if await self._has_gone(tenant, context):
                 return None
             keyring = await self._keys(key, tenant)
-            refusals = await self._apply_children(key, tenant, context)
-            await self._refresh_access(key, keyring)
+            refusals = await apply_children(self._cluster, self._seen, key, tenant, context)
+            await refresh_access(self._cluster, self._seen, key, keyring)
         await self._report(key, tenant, context, keyring, refusals, asked(manifest))
         return RETRY_SECONDS if refusals or keyring.problems else None
 
@@ -199,50 +193,6 @@ class Reconciler:
             self._keyrings[key] = keyring
         return keyring
 
-    async def _apply_children(self, key: TenantKey, tenant: Tenant, context: Context) -> tuple[Problem, ...]:
-        refusals: list[Problem] = []
-        for kind, desired in children(tenant, context).items():
-            actual = self._seen.child(kind, key)
-            if desired is None:
-                if await adoption.remove(self._cluster, kind, actual):
-                    logger.info("%s removed", kind.kind, extra={"tenant": str(key)})
-                continue
-            digest = hashlib.sha256(msgspec.json.encode(desired)).hexdigest()[:16]
-            desired["metadata"].setdefault("annotations", {})[DESIRED_ANNOTATION] = digest
-            field = "" if actual is None else differs(desired, actual)
-            if field is None or adoption.on_its_way_out(actual):
-                continue
-            try:
-                self._seen.put(kind, await adoption.apply(self._cluster, kind, desired, actual))
-            except NamespaceTerminating:
-                raise
-            except Refused as error:
-                refusals.append(Problem(Reason.REFUSED, f"The API server refuses the {kind.kind}: {error.message}"))
-            except Conflict as error:
-                refusals.append(Problem(Reason.NAME_TAKEN, error.message))
-            else:
-                logger.info(
-                    "%s %s", kind.kind, f"repaired at {field}" if field else "applied", extra={"tenant": str(key)}
-                )
-        return tuple(refusals)
-
-    async def _refresh_access(self, key: TenantKey, keyring: Keyring) -> None:
-        """Have the kubelet look at the access file at once, in pods that are older than its last change."""
-        for kind, pod in self._seen.children(key):
-            metadata = pod["metadata"]
-            if kind is not POD or adoption.on_its_way_out(pod) or metadata["creationTimestamp"] > keyring.access_since:
-                continue
-            # Times have whole seconds: in a pod's first, only a change that we made ourselves counts.
-            if metadata["creationTimestamp"] == keyring.access_since and not keyring.access_changed:
-                continue
-            if (metadata.get("annotations") or {}).get(ACCESS_ANNOTATION) == keyring.access_digest:
-                continue
-            patch = {"metadata": {"annotations": {ACCESS_ANNOTATION: keyring.access_digest}}}
-            try:
-                self._seen.put(POD, await self._cluster.merge(POD, key.namespace, metadata["name"], patch))
-            except (NotFound, Refused):
-                continue  # gone; or not to be touched, and then the kubelet looks by itself within a minute or so
-
     async def _report(
         self,
         key: TenantKey,
@@ -271,20 +221,4 @@ class Reconciler:
         status = observe(tenant, observed, self._clock())
         if status == tenant.status:
             return
-        await self._write_status(tenant, status, known)
-
-    async def _write_status(self, tenant: Tenant, status: TenantStatus, known: tuple[Any, ...]) -> None:
-        metadata = tenant.metadata
-        manifest = {
-            "apiVersion": API_VERSION,
-            "kind": KIND,
-            "metadata": {"name": metadata.name, "namespace": metadata.namespace, "uid": metadata.uid},
-            "status": given(status),
-        }
-        try:
-            answer = await self._cluster.apply(TENANT, manifest, subresource="status")
-        except (NotFound, Conflict):
-            return  # deleted meanwhile, or a namesake by now: the end, no error
-        if asked(answer) == known:
-            self._seen.put(TENANT, answer)
-        # Else the answer holds a change whose event is still to come, and would then be taken for old news.
+        await write_status(self._cluster, self._seen, tenant, status, known)

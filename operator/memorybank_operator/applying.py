@@ -1,0 +1,66 @@
+"""Bringing a tenant's objects to what is desired: the missing is made, what differs applied, the rest left alone."""
+
+import hashlib
+import logging
+
+import msgspec
+
+from memorybank_operator import adoption
+from memorybank_operator.api.names import ACCESS_ANNOTATION, DESIRED_ANNOTATION
+from memorybank_operator.api.status import Problem, Reason
+from memorybank_operator.api.tenant import Tenant
+from memorybank_operator.cluster import Cluster, Conflict, NamespaceTerminating, NotFound, Refused
+from memorybank_operator.compare import differs
+from memorybank_operator.desired import Context, children
+from memorybank_operator.keys import Keyring
+from memorybank_operator.kinds import POD
+from memorybank_operator.seen import Seen, TenantKey
+
+logger = logging.getLogger(__name__)
+
+
+async def apply_children(
+    cluster: Cluster, seen: Seen, key: TenantKey, tenant: Tenant, context: Context
+) -> tuple[Problem, ...]:
+    """Make, correct and remove the tenant's objects; answers what the API server refuses of them."""
+    refusals: list[Problem] = []
+    for kind, desired in children(tenant, context).items():
+        actual = seen.child(kind, key)
+        if desired is None:
+            if await adoption.remove(cluster, kind, actual):
+                logger.info("%s removed", kind.kind, extra={"tenant": str(key)})
+            continue
+        digest = hashlib.sha256(msgspec.json.encode(desired)).hexdigest()[:16]
+        desired["metadata"].setdefault("annotations", {})[DESIRED_ANNOTATION] = digest
+        field = "" if actual is None else differs(desired, actual)
+        if field is None or adoption.on_its_way_out(actual):
+            continue
+        try:
+            seen.put(kind, await adoption.apply(cluster, kind, desired, actual))
+        except NamespaceTerminating:
+            raise
+        except Refused as error:
+            refusals.append(Problem(Reason.REFUSED, f"The API server refuses the {kind.kind}: {error.message}"))
+        except Conflict as error:
+            refusals.append(Problem(Reason.NAME_TAKEN, error.message))
+        else:
+            logger.info("%s %s", kind.kind, f"repaired at {field}" if field else "applied", extra={"tenant": str(key)})
+    return tuple(refusals)
+
+
+async def refresh_access(cluster: Cluster, seen: Seen, key: TenantKey, keyring: Keyring) -> None:
+    """Have the kubelet look at the access file at once, in pods that are older than its last change."""
+    for kind, pod in seen.children(key):
+        metadata = pod["metadata"]
+        if kind is not POD or adoption.on_its_way_out(pod) or metadata["creationTimestamp"] > keyring.access_since:
+            continue
+        # Times have whole seconds: in a pod's first, only a change that we made ourselves counts.
+        if metadata["creationTimestamp"] == keyring.access_since and not keyring.access_changed:
+            continue
+        if (metadata.get("annotations") or {}).get(ACCESS_ANNOTATION) == keyring.access_digest:
+            continue
+        patch = {"metadata": {"annotations": {ACCESS_ANNOTATION: keyring.access_digest}}}
+        try:
+            seen.put(POD, await cluster.merge(POD, key.namespace, metadata["name"], patch))
+        except (NotFound, Refused):
+            continue  # gone; or not to be touched, and then the kubelet looks by itself within a minute or so
