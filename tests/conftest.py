@@ -13,6 +13,7 @@ STARTED_BY = {
     "running": "node",
     "probe_archive": "node",
     "plane": "plane",
+    "audited": "plane",
     "api": "plane",
     "helm": "plane",
     "service": "process",

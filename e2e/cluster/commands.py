@@ -27,7 +27,8 @@ class Ports(NamedTuple):
 class Plane:
     """Where a control plane's programs, files and ports are.
 
-    `address` is the API server's; `inside` is the kubeconfig by which its own programs reach it there.
+    `address` is the API server's; `inside` is the kubeconfig by which its own programs reach it there. With `audited`,
+    the API server records who asks it for what.
     """
 
     programs: Path
@@ -35,6 +36,7 @@ class Plane:
     address: str
     ports: Ports
     inside: str = "kubeconfig"
+    audited: bool = False
 
     @property
     def pki(self) -> Path:
@@ -55,6 +57,14 @@ class Plane:
     @property
     def controllers_kubeconfig(self) -> Path:
         return self.directory / self.inside
+
+    @property
+    def audit_policy(self) -> Path:
+        return self.directory / "audit-policy.json"
+
+    @property
+    def audit_log(self) -> Path:
+        return self.directory / "audit.log"
 
     def etcd(self) -> list[str]:
         clients, peers = f"http://127.0.0.1:{self.ports.etcd}", f"http://127.0.0.1:{self.ports.etcd_peers}"
@@ -92,7 +102,13 @@ class Plane:
             f"--kubelet-client-key={self.pki / 'admin.key'}",
             # An address on loopback can be no endpoint of the Service `kubernetes`.
             f"--endpoint-reconciler-type={'none' if self.without_node else 'master-count'}",
+            *self._audit(),
         ]
+
+    def _audit(self) -> list[str]:
+        if not self.audited:
+            return []
+        return [f"--audit-policy-file={self.audit_policy}", f"--audit-log-path={self.audit_log}"]
 
     def controller_manager(self) -> list[str]:
         return [

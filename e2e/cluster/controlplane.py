@@ -6,6 +6,7 @@ with `nodes` simulated nodes that run them on paper.
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -23,17 +24,32 @@ from e2e.cluster.progress import Progress
 
 START_SECONDS = 60
 
+AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [
+        {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"]},
+        {"level": "Metadata", "userGroups": ["system:serviceaccounts"]},
+        {"level": "None"},
+    ],
+}
+
 
 class ControlPlane:
     """Runs while the context lasts, as processes that die with this one; needs no privileges.
 
     `directory` must be empty or not exist; it holds the keys, the logs and `kubeconfig`, and is left behind.
     Enter it from a thread that lives as long as the control plane shall: the kernel ends it with that thread.
+    With `audited`, every request of a service account (but those of Kubernetes itself) is a line of `audit_log`.
     """
 
-    def __init__(self, directory: Path, *, nodes: int = 0, progress: Progress | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, nodes: int = 0, audited: bool = False, progress: Progress | None = None
+    ) -> None:
         self._directory = directory
         self._nodes = nodes
+        self._audited = audited
         self._progress = progress or Progress()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -50,10 +66,17 @@ class ControlPlane:
         """The kubectl of the same version."""
         return self._plane.programs / "kubectl"
 
+    @property
+    def audit_log(self) -> Path:
+        return self._plane.audit_log
+
     def __enter__(self) -> ControlPlane:
         programs = program(KUBERNETES, self._progress).parent
-        self._plane = Plane(programs, self._directory, "127.0.0.1", Ports(*free_ports(5)))
+        ports = Ports(*free_ports(5))
+        self._plane = Plane(programs, self._directory, "127.0.0.1", ports, audited=self._audited)
         make_keys(self._plane).kubeconfig(self._plane.kubeconfig, self._plane.url, "admin")
+        if self._audited:
+            self._plane.audit_policy.write_text(json.dumps(AUDIT_POLICY))
         with self._progress.step("Starting the control plane"):
             try:
                 self._start()

@@ -15,11 +15,12 @@ import yaml
 from e2e.cluster.controlplane import ControlPlane
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.handlers import Operator
-from memorybank_operator.kinds import Kind
+from memorybank_operator.kinds import OPTIONAL, Kind
 from memorybank_operator.kubeconfig import Connection, from_kubeconfig
 from memorybank_operator.settings import Settings
 
 from .kube import Answer, Kube
+from .walk import crd
 
 CRDS = Path(__file__).parents[2] / "crds"
 CRD = Kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions")
@@ -33,11 +34,21 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         yield plane
 
 
-async def _prepare(connection: Connection) -> None:
+@pytest.fixture(scope="session")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """Another one, which records what service accounts ask of it, with the optional kinds."""
+    with ControlPlane(tmp_path_factory.mktemp("audited"), audited=True) as plane:
+        asyncio.run(_prepare(from_kubeconfig(plane.kubeconfig), *(crd(kind) for kind in OPTIONAL)))
+        yield plane
+
+
+async def _prepare(connection: Connection, *more: dict[str, Any]) -> None:
     async with Kube(connection) as kube:
         await kube.call("POST", "/api/v1/namespaces", {"metadata": {"name": "memorybank-system"}})
         for file in sorted(CRDS.glob("*.yaml")):
             await install_crd(kube, yaml.safe_load(file.read_text()))
+        for one in more:
+            await install_crd(kube, one)
 
 
 async def install_crd(kube: Kube, crd: dict[str, Any]) -> None:

@@ -1,0 +1,105 @@
+"""What the operator may ask of the API server: the one table that the chart's roles are made of.
+
+`python -m memorybank_operator.permissions` writes the chart's copy. A test walks an operator that has these rights and
+no others through a tenant's life: whatever is missing here is refused there, and whatever nobody needs is told.
+"""
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from memorybank_operator.kinds import (
+    DEPLOYMENT,
+    EVENT,
+    HTTP_ROUTE,
+    INGRESS,
+    LEASE,
+    NETWORK_POLICY,
+    POD,
+    POD_MONITOR,
+    SECRET,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    TENANT,
+    VOLUME_CLAIM,
+    Kind,
+)
+
+CHART_COPY: Final = Path("helm/memorybank/templates/_permissions.tpl")
+
+CUSTOM_RESOURCE_DEFINITION: Final = Kind(
+    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions"
+)
+NAMESPACE: Final = Kind("", "v1", "Namespace", "namespaces")
+
+KEPT: Final = ("get", "list", "watch", "create", "patch")
+"""An object that a tenant always has; server-side apply is a patch, and a create where nothing is there yet."""
+OPTIONAL: Final = (*KEPT, "delete")
+"""An object that a change of the spec may remove."""
+
+
+class Grant(NamedTuple):
+    """Verbs on a kind, or on one subresource of it; `names`: on these objects only."""
+
+    kind: Kind
+    verbs: tuple[str, ...]
+    subresource: str = ""
+    names: tuple[str, ...] = ()
+
+
+TENANTS: Final = (
+    Grant(TENANT, ("get", "list", "watch")),
+    Grant(TENANT, ("patch",), "status"),
+    Grant(SERVICE_ACCOUNT, KEPT),
+    Grant(NETWORK_POLICY, OPTIONAL),
+    Grant(VOLUME_CLAIM, KEPT),
+    Grant(SERVICE, KEPT),
+    Grant(DEPLOYMENT, KEPT),
+    Grant(INGRESS, OPTIONAL),
+    Grant(HTTP_ROUTE, OPTIONAL),
+    Grant(POD_MONITOR, OPTIONAL),
+    Grant(SECRET, ("get", "create", "patch")),  # roles know no label selectors: so Secrets are never listed nor watched
+    Grant(POD, ("list", "watch", "patch")),
+    Grant(EVENT, ("create",)),
+)
+"""Wherever it serves tenants: in the cluster, or in each of the namespaces it was given."""
+
+HOME: Final = (
+    Grant(LEASE, ("create",)),  # an object that is not there yet has no name to restrict this to
+    Grant(LEASE, ("get", "update", "watch"), names=("memorybank-operator",)),
+)
+"""In the namespace that it runs in."""
+
+CLUSTER: Final = (Grant(CUSTOM_RESOURCE_DEFINITION, ("list", "watch")),)
+"""In the cluster, however few namespaces it serves: which optional kinds come and go."""
+
+NAMESPACES: Final = (Grant(NAMESPACE, ("list", "watch")),)
+"""In the cluster, where it serves named namespaces only: those come and go too."""
+
+_PLACES: Final = {"tenants": TENANTS, "home": HOME, "cluster": CLUSTER, "namespaces": NAMESPACES}
+
+_HEADER: Final = (
+    "{{- /* Made from operator/memorybank_operator/permissions.py by `make generate`: change it there. */ -}}"
+)
+
+
+def chart_template() -> str:
+    """The chart's template: for each place a named list of a role's rules."""
+    parts = [_HEADER]
+    for place, grants in _PLACES.items():
+        rules = "".join(_rule(grant) for grant in grants)
+        parts.append(f'{{{{- define "memorybank.permissions.{place}" }}}}\n{rules}{{{{- end }}}}')
+    return "\n".join(parts) + "\n"
+
+
+def _rule(grant: Grant) -> str:
+    resource = f"{grant.kind.plural}/{grant.subresource}" if grant.subresource else grant.kind.plural
+    names = f"  resourceNames: [{', '.join(grant.names)}]\n" if grant.names else ""
+    return (
+        f"- apiGroups: [{grant.kind.group or repr('')}]\n"
+        f"  resources: [{resource}]\n{names}"
+        f"  verbs: [{', '.join(grant.verbs)}]\n"
+    )
+
+
+if __name__ == "__main__":
+    CHART_COPY.write_text(chart_template())

@@ -1,0 +1,189 @@
+"""A tenant's whole life, in steps that together make the operator use every right that it has.
+
+Whoever gives the operator a new right adds the step here that needs it.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from memorybank_operator.api.names import RECONCILE_ANNOTATION
+from memorybank_operator.kinds import (
+    CHILDREN,
+    DEPLOYMENT,
+    HTTP_ROUTE,
+    INGRESS,
+    NETWORK_POLICY,
+    POD,
+    POD_MONITOR,
+    SECRET,
+    SERVICE,
+    TENANT,
+    VOLUME_CLAIM,
+    Kind,
+)
+
+from .kube import Kube, Manifest, condition_of
+
+Step = Callable[[Kube, str], Awaitable[None]]
+
+ANYTHING: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+PARTS: Final[dict[Kind, dict[str, Any]]] = {
+    VOLUME_CLAIM: {
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    },
+    SERVICE: {"spec": {"ports": [{"port": 80}]}},
+    DEPLOYMENT: {
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": "theirs"}},
+            "template": {
+                "metadata": {"labels": {"app": "theirs"}},
+                "spec": {"containers": [{"name": "service", "image": "theirs"}]},
+            },
+        }
+    },
+    INGRESS: {"spec": {"defaultBackend": {"service": {"name": "theirs", "port": {"number": 80}}}}},
+    NETWORK_POLICY: {"spec": {"podSelector": {"matchLabels": {"app": "theirs"}}}},
+}
+"""What an object of somebody else needs, to be accepted."""
+
+
+def crd(kind: Kind) -> Manifest:
+    """A stand-in for an optional kind's own definition, of which only its being there matters."""
+    version = {
+        "name": kind.version,
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "schema": {"openAPIV3Schema": ANYTHING},
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{kind.plural}.{kind.group}",
+            "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"},
+        },
+        "spec": {
+            "group": kind.group,
+            "scope": "Namespaced",
+            "names": {"kind": kind.kind, "plural": kind.plural, "singular": kind.kind.lower()},
+            "versions": [version],
+        },
+    }
+
+
+def hostname(namespace: str, name: str) -> str:
+    return f"{name}.{namespace}.example.com"
+
+
+async def create(kube: Kube, namespace: str) -> None:
+    await kube.observed(await kube.tenant(namespace, hostname=hostname(namespace, "customer1")))
+    await kube.play_node(namespace)
+    await kube.condition(namespace, "Ready", "True")
+
+
+async def change_what_the_running_pod_takes_up(kube: Kube, namespace: str) -> None:
+    pod = await kube.pod(namespace)
+    before = pod["metadata"].get("annotations")
+    await kube.change(namespace, rateLimit={"burst": 7})
+    name = pod["metadata"]["name"]
+    await kube.until(POD, namespace, name, lambda found: found and found["metadata"].get("annotations") != before)
+
+
+async def rotate(kube: Kube, namespace: str) -> None:
+    """By deleting the key; a new one is made, and an event says so."""
+    secret = await kube.get(SECRET, namespace, "customer1-api-key")
+    await kube.delete(SECRET, namespace, "customer1-api-key")
+    await kube.merge(TENANT, namespace, "customer1", {"metadata": {"annotations": {RECONCILE_ANNOTATION: "now"}}})
+    uid = secret["metadata"]["uid"]
+    await kube.until(SECRET, namespace, "customer1-api-key", lambda found: found and found["metadata"]["uid"] != uid)
+
+
+async def repair(kube: Kube, namespace: str) -> None:
+    uid = (await kube.get(SERVICE, namespace, "customer1"))["metadata"]["uid"]
+    await kube.delete(SERVICE, namespace, "customer1")
+    await kube.until(SERVICE, namespace, "customer1", lambda found: found and found["metadata"]["uid"] != uid)
+
+
+async def hibernate_and_wake(kube: Kube, namespace: str) -> None:
+    await kube.change(namespace, hibernate=True)
+    await kube.until(DEPLOYMENT, namespace, "customer1", lambda found: found and found["spec"]["replicas"] == 0)
+    await kube.change(namespace, hibernate=False)
+    await kube.until(DEPLOYMENT, namespace, "customer1", lambda found: found and found["spec"]["replicas"] == 1)
+
+
+async def move_from_ingress_to_gateway_and_inside(kube: Kube, namespace: str) -> None:
+    await kube.until(INGRESS, namespace, "customer1", lambda found: found)
+    gateway = {"parentRefs": [{"name": "gateway", "namespace": "infra"}]}
+    await kube.change(namespace, access={"type": "Gateway", "gateway": gateway})
+    await kube.until(INGRESS, namespace, "customer1", lambda found: found is None)
+    await kube.until(HTTP_ROUTE, namespace, "customer1", lambda found: found)
+    await kube.change(namespace, access={"type": "None", "gateway": None})
+    await kube.until(HTTP_ROUTE, namespace, "customer1", lambda found: found is None)
+
+
+async def switch_off_what_can_be(kube: Kube, namespace: str) -> None:
+    await kube.until(POD_MONITOR, namespace, "customer1", lambda found: found)
+    await kube.change(namespace, monitoring={"enabled": False}, networkPolicy={"enabled": False})
+    for kind in (POD_MONITOR, NETWORK_POLICY):
+        await kube.until(kind, namespace, "customer1", lambda found: found is None)
+
+
+async def delete_under_retain_and_come_back(kube: Kube, namespace: str) -> None:
+    await kube.delete(TENANT, namespace, "customer1")
+    await kube.until_gone(DEPLOYMENT, namespace, "customer1")
+    await kube.observed(await kube.tenant(namespace))
+
+
+async def delete_under_delete(kube: Kube, namespace: str) -> None:
+    """The policy changes at the last moment, so that what stands must be given its owner."""
+    await kube.observed(await kube.change(namespace, deletionPolicy="Delete"))
+    await kube.delete(TENANT, namespace, "customer1")
+    await kube.until_gone(SECRET, namespace, "customer1-api-key")
+    await kube.until_gone(DEPLOYMENT, namespace, "customer1")
+
+
+async def meet_namesakes(kube: Kube, namespace: str) -> None:
+    """Objects of somebody else under a tenant's name: the operator looks at each before it leaves it alone."""
+    for kind in CHILDREN:
+        labels = {"labels": {"app.kubernetes.io/name": "theirs"}}
+        await kube.create(kind, namespace, "theirs", metadata=labels, **PARTS.get(kind, {}))
+    routed: dict[str, Any] = {"hostname": hostname(namespace, "theirs")}
+    await kube.tenant(namespace, "theirs", **routed)
+    await _taken(kube, namespace, [kind for kind in CHILDREN if kind is not HTTP_ROUTE])
+    gateway = {"parentRefs": [{"name": "gateway"}]}
+    await kube.change(namespace, "theirs", access={"type": "Gateway", "gateway": gateway})
+    await _taken(kube, namespace, [kind for kind in CHILDREN if kind is not INGRESS])
+
+
+async def _taken(kube: Kube, namespace: str, kinds: list[Kind]) -> None:
+    def told(tenant: Manifest | None) -> bool:
+        message = (condition_of(tenant, "Stalled") or {}).get("message", "")
+        return all(f"{kind.kind} theirs is there already" in message for kind in kinds)
+
+    await kube.until(TENANT, namespace, "theirs", told)
+
+
+STEPS: Final[tuple[Step, ...]] = (
+    create,
+    change_what_the_running_pod_takes_up,
+    rotate,
+    repair,
+    hibernate_and_wake,
+    move_from_ingress_to_gateway_and_inside,
+    switch_off_what_can_be,
+    delete_under_retain_and_come_back,
+    delete_under_delete,
+    meet_namesakes,
+)
+
+
+async def walk(kube: Kube, namespace: str) -> None:
+    """Through all steps."""
+    for step in STEPS:
+        try:
+            await step(kube, namespace)
+        except (TimeoutError, AssertionError) as error:
+            error.add_note(f"in the step {step.__name__}")
+            raise
