@@ -8,7 +8,7 @@ compile() {
         --custom-compile-command "make lock" "$@"
 }
 compile service/pyproject.toml --overrides requirements/overrides.txt -o requirements/service.txt
-compile operator/pyproject.toml -o requirements/operator.txt
+compile operator/pyproject.toml -c requirements/service.txt -o requirements/operator.txt  # what both have is alike
 compile client/pyproject.toml -o requirements/client.txt
 compile --group model -c requirements/service.txt -o requirements/model.txt
 compile --group build -o requirements/build.txt
