@@ -14,6 +14,7 @@ from memorybank_operator.background import failed, started
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.generators import Generators
 from memorybank_operator.handlers import Operator
+from memorybank_operator.installations import Installations, announcement
 from memorybank_operator.kubeconfig import Connection, NoConnection, connect
 from memorybank_operator.lead import CANARY_SECONDS, Leadership
 from memorybank_operator.probes import HealthServer
@@ -34,8 +35,10 @@ async def run(chosen: Settings, connection: Connection) -> int:
 
     take_signals()
     async with Cluster(connection) as cluster:
-        leadership = Leadership(cluster, chosen.operator_namespace, chosen.identity)
-        operator = Operator(cluster, connection, chosen, take_signals)
+        announced = announcement(chosen.watch_namespaces)
+        leadership = Leadership(cluster, chosen.operator_namespace, chosen.identity, announced)
+        installations = Installations(cluster, chosen.operator_namespace, is_new=lambda: leadership.created)
+        operator = Operator(cluster, connection, chosen, take_signals, installations)
         leading = asyncio.Event()
 
         def live() -> str | None:

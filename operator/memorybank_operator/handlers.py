@@ -19,6 +19,7 @@ from memorybank_operator import metrics
 from memorybank_operator.api.names import CHILD_SELECTOR
 from memorybank_operator.background import failed, started
 from memorybank_operator.cluster import Cluster, Transient
+from memorybank_operator.installations import LOOK_SECONDS, Installations
 from memorybank_operator.kinds import OPTIONAL, TENANT, WATCHED, Kind
 from memorybank_operator.kubeconfig import Connection
 from memorybank_operator.queue import TenantQueue
@@ -44,23 +45,33 @@ class Operator:
         connection: Connection,
         settings: Settings,
         take_signals: Callable[[], None] = lambda: None,
+        installations: Installations | None = None,
     ) -> None:
-        """`take_signals` is called when kopf has taken the process's signals: they lead to `stop`, not to kopf."""
+        """`take_signals` is called when kopf has taken the process's signals: they lead to `stop`, not to kopf.
+
+        Without `installations`, nobody else is looked for.
+        """
         self.synced = asyncio.Event()
         self.seen = Seen()
         self.reconciler = Reconciler(cluster, self.seen, settings)
-        self.queue = TenantQueue(self.reconciler.reconcile, settings.workers)
+        self.queue = TenantQueue(self._reconcile, settings.workers)
         self.readings = Readings(self.seen, self.queue.mark)
         self.reconciler.readings = self.readings.newest
         self._cluster = cluster
         self._connection = connection
         self._settings = settings
         self._take_signals = take_signals
+        self._installations = installations
         self._told: dict[Kind, float] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch and reconcile until told to stop."""
-        forever = (self._resync_forever(), self._discover_forever(), self.readings.read_forever())
+        forever = (
+            self._resync_forever(),
+            self._discover_forever(),
+            self._heed_forever(),
+            self.readings.read_forever(),
+        )
         background = [started(work, stop) for work in forever]
         await self._wait_first(stop, background)
         self.queue.start()
@@ -97,6 +108,12 @@ class Operator:
         with contextlib.suppress(asyncio.CancelledError):
             await watching
 
+    async def _reconcile(self, key: TenantKey) -> float | None:
+        if self._installations is not None and not self._installations.serves(key.namespace):
+            self.reconciler.leave(key)
+            return None
+        return await self.reconciler.reconcile(key)
+
     async def resync(self) -> None:
         """List everything, so that nothing a watch has missed stays missed, and look at every tenant."""
         self.reconciler.served = await self._served()
@@ -129,6 +146,8 @@ class Operator:
         pause: float = 1.0
         while True:
             try:
+                if self._installations is not None and not self.synced.is_set():
+                    await self._installations.settle()
                 await self.resync()
                 pause = self._settings.resync_seconds
                 if not self.synced.is_set():
@@ -139,6 +158,16 @@ class Operator:
                 logger.warning("the resync failed and is repeated: %s", error)
                 pause = min(pause, 5.0)
             await asyncio.sleep(pause)
+
+    async def _heed_forever(self) -> None:
+        """Notice other installations that come and go."""
+        while self._installations is not None:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                if await self._installations.look():
+                    await self.resync()
+            except Transient as error:
+                logger.warning("other installations cannot be looked at: %s", error)
 
     async def _discover_forever(self) -> None:
         """Notice optional APIs that appear or vanish."""

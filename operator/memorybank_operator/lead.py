@@ -8,6 +8,7 @@ import asyncio
 import datetime
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 import aiohttp
@@ -33,8 +34,14 @@ CANARY_SECONDS: Final = 45.0
 class Leadership:
     """This replica's part in the Lease."""
 
-    def __init__(self, cluster: Cluster, namespace: str, identity: str) -> None:
+    def __init__(
+        self, cluster: Cluster, namespace: str, identity: str, announced: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
+        """`announced`: labels and annotations that the Lease shall carry."""
         self.lost = asyncio.Event()
+        self.created = False
+        """Whether this replica has made the Lease, which was not there."""
+        self._announced = announced or {}
         self._cluster = cluster
         self._namespace = namespace
         self._identity = identity
@@ -114,6 +121,7 @@ class Leadership:
         try:
             if lease is None:
                 await self._cluster.create(LEASE, self._manifest())
+                self.created = True
             elif self._may_take(lease["spec"]):
                 await self._cluster.replace(LEASE, self._manifest(lease))
             else:
@@ -135,7 +143,9 @@ class Leadership:
     def _manifest(self, before: Manifest | None = None) -> Manifest:
         known = (before or {}).get("spec", {})
         taken_over = known.get("holderIdentity") != self._identity
-        metadata = before["metadata"] if before else {"name": NAME, "namespace": self._namespace}
+        metadata: Manifest = before["metadata"] if before else {"name": NAME, "namespace": self._namespace}
+        for field, values in self._announced.items():
+            metadata[field] = {**(metadata.get(field) or {}), **values}
         return {
             "apiVersion": LEASE.api_version,
             "kind": LEASE.kind,

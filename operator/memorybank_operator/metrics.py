@@ -12,6 +12,10 @@ RECONCILE_SECONDS: Final = Histogram(
 )
 RECONCILES: Final = Counter("memorybank_operator_reconciles", "Reconciles by result.", ["result"])
 API_REQUESTS: Final = Counter("memorybank_operator_api_requests", "Requests to the API server.", ["verb", "resource"])
+ELDERS: Final = Gauge(
+    "memorybank_operator_older_installations",
+    "Older installations for which this one leaves namespaces alone.",
+)
 WATCH_AGE_SECONDS: Final = Gauge(
     "memorybank_operator_watch_age_seconds", "Time since a watch has told something.", ["resource"]
 )

@@ -66,11 +66,15 @@ TENANTS: Final = (
 HOME: Final = (
     Grant(LEASE, ("create",)),  # an object that is not there yet has no name to restrict this to
     Grant(LEASE, ("get", "update", "watch"), names=("memorybank-operator",)),
+    Grant(EVENT, ("create",)),  # on the Lease: that an older installation goes before
 )
 """In the namespace that it runs in."""
 
-CLUSTER: Final = (Grant(CUSTOM_RESOURCE_DEFINITION, ("list", "watch")),)
-"""In the cluster, however few namespaces it serves: which optional kinds come and go."""
+CLUSTER: Final = (
+    Grant(CUSTOM_RESOURCE_DEFINITION, ("list", "watch")),  # which optional kinds come and go
+    Grant(LEASE, ("list",)),  # which other installations there are
+)
+"""In the cluster, however few namespaces it serves."""
 
 NAMESPACES: Final = (Grant(NAMESPACE, ("list", "watch")),)
 """In the cluster, where it serves named namespaces only: those come and go too."""

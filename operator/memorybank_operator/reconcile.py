@@ -68,6 +68,15 @@ class Reconciler:
         """A tenant was deleted; its last state says what becomes of its volume and keys."""
         self._deleted[key] = last
 
+    def leave(self, key: TenantKey) -> None:
+        """Forget a tenant that another installation looks after."""
+        phase = self._phases.pop(key, None)
+        if phase is not None:
+            metrics.TENANTS.labels(phase=phase).dec()
+        self._keyrings.pop(key, None)
+        self._stale.discard(key)
+        self._deleted.pop(key, None)
+
     async def reconcile(self, key: TenantKey) -> float | None:
         """Look at one tenant; answers in how many seconds it wants to be looked at again."""
         began = time.perf_counter()

@@ -16,6 +16,7 @@ from memorybank_operator.permissions import CHART_COPY, chart_template
 from . import audit
 from .accounts import Account
 from .conftest import OperatorProcess
+from .installing import an_older_installation
 from .kube import Kube
 from .walk import walk
 
@@ -23,16 +24,23 @@ WHERE = "operator/memorybank_operator/permissions.py"
 
 
 async def lived(plane: ControlPlane, account: Account, folder: Path, namespaces: list[str]) -> list[audit.Request]:
-    """What the operator asks for while tenants live and die in these namespaces."""
+    """What the operator asks for while tenants live and die in these namespaces.
+
+    The first belongs to an older installation at the beginning, for which the operator stands back.
+    """
     environment = {"OPERATOR_NAMESPACE": account.namespace}
     if any(role["kind"] == "Role" and role["metadata"]["namespace"] in namespaces for role in account.roles):
         environment["WATCH_NAMESPACES"] = ",".join(namespaces)
+    async with Kube(from_kubeconfig(plane.kubeconfig)) as kube:
+        await an_older_installation(kube, account.namespace, watches=namespaces[0])
     process = OperatorProcess(await account.kubeconfig(plane, folder), **environment)
     process.start()
     try:
         async with Kube(from_kubeconfig(plane.kubeconfig)) as kube:
-            for namespace in namespaces:
+            for namespace in namespaces[1:]:
                 await walk(kube, namespace)
+            process.wait_for("TakesOver")
+            await walk(kube, namespaces[0])
     finally:
         status = process.stop()
     assert status == 0, process.lines[-20:]
@@ -58,8 +66,8 @@ def assert_no_right_is_missing_or_idle(account: Account, asked: list[audit.Reque
 async def test_cluster_wide_no_right_is_missing_and_none_idle(audited: ControlPlane, tmp_path: Path) -> None:
     account = Account("memorybank-system")
     async with Kube(from_kubeconfig(audited.kubeconfig)) as kube:
-        namespace = await kube.namespace()
-    asked = await lived(audited, account, tmp_path, [namespace])
+        namespaces = [await kube.namespace() for _ in range(2)]
+    asked = await lived(audited, account, tmp_path, namespaces)
     assert_no_right_is_missing_or_idle(account, asked)
     assert_watches_are_narrow(asked)
 

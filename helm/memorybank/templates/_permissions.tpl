@@ -48,11 +48,17 @@
   resources: [leases]
   resourceNames: [memorybank-operator]
   verbs: [get, update, watch]
+- apiGroups: ['']
+  resources: [events]
+  verbs: [create]
 {{- end }}
 {{- define "memorybank.permissions.cluster" }}
 - apiGroups: [apiextensions.k8s.io]
   resources: [customresourcedefinitions]
   verbs: [list, watch]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [list]
 {{- end }}
 {{- define "memorybank.permissions.namespaces" }}
 - apiGroups: ['']
