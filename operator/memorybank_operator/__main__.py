@@ -9,7 +9,7 @@ from typing import Any
 
 from prometheus_client import start_http_server
 
-from memorybank_operator import logs, settings
+from memorybank_operator import logs, settings, tracing
 from memorybank_operator.background import failed, started
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.generators import Generators
@@ -34,6 +34,8 @@ async def run(chosen: Settings, connection: Connection) -> int:
             asyncio.get_running_loop().add_signal_handler(signum, stop.set)
 
     take_signals()
+    if chosen.traces:
+        tracing.start(chosen.identity)
     async with Cluster(connection) as cluster:
         announced = announcement(chosen.watch_namespaces)
         leadership = Leadership(cluster, chosen.operator_namespace, chosen.identity, announced)
@@ -69,6 +71,7 @@ async def run(chosen: Settings, connection: Connection) -> int:
             if leading.is_set() and not leadership.lost.is_set():
                 await leadership.release()
             health.stop()
+            await tracing.stop()
             await generators.close()
 
 

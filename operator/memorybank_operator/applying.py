@@ -28,7 +28,7 @@ async def apply_children(
         actual = seen.child(kind, key)
         if desired is None:
             if await adoption.remove(cluster, kind, actual):
-                logger.info("%s removed", kind.kind, extra={"tenant": str(key)})
+                logger.info("%s removed", kind.kind, extra={"reason": "Removed"})
             continue
         digest = hashlib.sha256(msgspec.json.encode(desired)).hexdigest()[:16]
         desired["metadata"].setdefault("annotations", {})[DESIRED_ANNOTATION] = digest
@@ -44,7 +44,8 @@ async def apply_children(
         except Conflict as error:
             refusals.append(Problem(Reason.NAME_TAKEN, error.message))
         else:
-            logger.info("%s %s", kind.kind, f"repaired at {field}" if field else "applied", extra={"tenant": str(key)})
+            done, reason = (f"repaired at {field}", "Repaired") if field else ("applied", "Applied")
+            logger.info("%s %s", kind.kind, done, extra={"reason": reason})
     return tuple(refusals)
 
 

@@ -12,6 +12,7 @@ Connection failures stay aiohttp's own (`aiohttp.ClientError`, `TimeoutError`).
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +20,7 @@ from typing import Any, Self
 import aiohttp
 import msgspec
 
-from memorybank_operator import metrics
+from memorybank_operator import metrics, tracing
 from memorybank_operator.api.names import FIELD_MANAGER
 from memorybank_operator.kinds import Kind
 from memorybank_operator.kubeconfig import Connection
@@ -170,6 +171,12 @@ class Cluster:
         content_type: str = "application/json",
     ) -> Manifest:
         metrics.API_REQUESTS.labels(verb=verb, resource=kind.plural).inc()
+        with tracing.request(verb, kind, path) if verb in _WRITES else contextlib.nullcontext():
+            return await self._send(verb, path, body, parameters, content_type)
+
+    async def _send(
+        self, verb: str, path: str, body: Manifest | None, parameters: Mapping[str, str] | None, content_type: str
+    ) -> Manifest:
         headers = {**self._connection.headers(), "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = content_type
@@ -188,6 +195,7 @@ class Cluster:
         return found
 
 
+_WRITES = frozenset({"create", "update", "apply", "patch", "delete"})
 _METHODS = {
     "get": "GET",
     "list": "GET",

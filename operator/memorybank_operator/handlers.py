@@ -15,7 +15,7 @@ from typing import Any
 
 import kopf
 
-from memorybank_operator import metrics
+from memorybank_operator import logs, metrics, tracing
 from memorybank_operator.api.names import CHILD_SELECTOR
 from memorybank_operator.background import failed, started
 from memorybank_operator.cluster import Cluster, Transient
@@ -112,7 +112,10 @@ class Operator:
         if self._installations is not None and not self._installations.serves(key.namespace):
             self.reconciler.leave(key)
             return None
-        return await self.reconciler.reconcile(key)
+        generation = ((self.seen.tenant(key) or {}).get("metadata") or {}).get("generation", 0)
+        logs.note(generation=generation)
+        with tracing.reconcile(key.namespace, key.name, generation):
+            return await self.reconciler.reconcile(key)
 
     async def resync(self) -> None:
         """List everything, so that nothing a watch has missed stays missed, and look at every tenant."""

@@ -9,6 +9,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
+from memorybank_operator import logs
 from memorybank_operator.cluster import Transient
 from memorybank_operator.seen import TenantKey
 
@@ -87,16 +88,22 @@ class TenantQueue:
             self._ready.task_done()
 
     async def _attempt(self, key: TenantKey) -> float | None:
+        with logs.about(tenant=str(key), reason="Reconciling"):
+            return await self._handled(key)
+
+    async def _handled(self, key: TenantKey) -> float | None:
         try:
             delay = await self._handle(key)
         except Transient as error:
             delay = self._backoff(key)
-            logger.warning("the attempt failed and is repeated in %.1f s: %s", delay, error, extra={"tenant": str(key)})
+            logger.warning(
+                "the attempt failed and is repeated in %.1f s: %s", delay, error, extra={"reason": "AttemptFailed"}
+            )
             return delay
         except Exception:
             # The boundary: one tenant's fault, even one of our own making, must not stop the others'.
             delay = self._backoff(key)
-            logger.exception("the attempt failed by a fault of the operator", extra={"tenant": str(key)})
+            logger.exception("the attempt failed by a fault of the operator", extra={"reason": "OperatorFault"})
             return delay
         self._failures.pop(key, None)
         return delay

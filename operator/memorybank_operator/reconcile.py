@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from memorybank_operator import keys, metrics
+from memorybank_operator import keys, metrics, tracing
 from memorybank_operator.api.status import Phase, Problem
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.applying import apply_children, refresh_access
@@ -90,6 +90,7 @@ class Reconciler:
         finally:
             metrics.RECONCILE_SECONDS.observe(time.perf_counter() - began)
             metrics.RECONCILES.labels(result=result).inc()
+            tracing.ended(result)
             self._count_phase(key)
         return again
 
@@ -116,7 +117,7 @@ class Reconciler:
         except msgspec.ValidationError as error:
             # The API server checked it against a CRD other than ours.
             logger.error(
-                "the resource cannot be read: %s; install this operator's CRD", error, extra={"tenant": str(key)}
+                "the resource cannot be read: %s; install this operator's CRD", error, extra={"reason": "Unreadable"}
             )
             return RETRY_SECONDS
         context = self._context(tenant)
@@ -196,7 +197,7 @@ class Reconciler:
         keyring = await keys.ensure(self._cluster, tenant)
         for name in keyring.rotated:
             message = f"The Secret with API key {name!r} was gone: a new key was made, and the old one no longer opens."
-            logger.info(message, extra={"tenant": str(key), "reason": "KeyRotated"})
+            logger.info(message, extra={"reason": "KeyRotated"})
             await tell(self._cluster, tenant, "KeyRotated", message)
         if key not in self._stale:  # else it was asked for anew while we were reading
             self._keyrings[key] = keyring

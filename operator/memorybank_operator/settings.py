@@ -38,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_port: int = 9090
     log_level: str = "info"
     log_format: str = "json"
+    traces: bool = False
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
@@ -54,6 +55,9 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         except ValueError as error:
             raise SettingsError(f"{name}={text!r} cannot be used ({error}): it must be {allowed}") from error
 
+    traces = _wants_traces(env)
+    if traces:
+        read("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", _one_of("http/protobuf"), "http/protobuf")
     selector = 'a label selector as JSON, such as {"matchLabels": {"app": "traefik"}}'
     return Settings(
         image=env.get("MEMORYBANK_IMAGE") or usual.image,
@@ -84,7 +88,14 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
             "LOG_LEVEL", usual.log_level, _one_of("debug", "info", "warning", "error"), "debug, info, warning or error"
         ),
         log_format=read("LOG_FORMAT", usual.log_format, _one_of("json", "text"), "json or text"),
+        traces=traces,
     )
+
+
+def _wants_traces(env: Mapping[str, str]) -> bool:
+    """By OpenTelemetry's own variables."""
+    named = env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or env.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    return bool(named) and env.get("OTEL_SDK_DISABLED", "").lower() != "true"
 
 
 def _names(text: str) -> tuple[str, ...]:

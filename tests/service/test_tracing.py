@@ -1,53 +1,12 @@
 """Traces as a collector receives them."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
-
+from tests.collector import attributes, collector
 from tests.service.running import running
 from tests.service.waiting import until
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-
-
-class Collector(HTTPServer):
-    spans: list[Span]
-
-
-class _Receiver(BaseHTTPRequestHandler):
-    server: Collector
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-            self.server.spans += [span for scope in resource.scope_spans for span in scope.spans]
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        del format, args
-
-
-@contextmanager
-def collector() -> Iterator[Collector]:
-    with Collector(("127.0.0.1", 0), _Receiver) as server:
-        server.spans = []
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def attributes(span: Span) -> dict[str, object]:
-    return {entry.key: getattr(entry.value, entry.value.WhichOneof("value") or "") for entry in span.attributes}
 
 
 def test_a_request_is_a_span_of_the_caller_s_trace_with_its_stages_below_it(tmp_path: Path) -> None:
