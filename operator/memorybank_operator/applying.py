@@ -13,8 +13,9 @@ from memorybank_operator.cluster import Cluster, Conflict, NamespaceTerminating,
 from memorybank_operator.compare import differs
 from memorybank_operator.desired import Context, children
 from memorybank_operator.keys import Keyring
-from memorybank_operator.kinds import POD
+from memorybank_operator.kinds import POD, VOLUME_CLAIM
 from memorybank_operator.seen import Seen, TenantKey
+from memorybank_operator.volume import apply_without_growth
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,12 @@ async def apply_children(
         except NamespaceTerminating:
             raise
         except Refused as error:
+            if kind is VOLUME_CLAIM and actual is not None:
+                rest = await apply_without_growth(cluster, tenant, desired, actual, error)
+                if rest is not None:
+                    seen.put(kind, rest[0])
+                    refusals.append(rest[1])
+                    continue
             refusals.append(Problem(Reason.REFUSED, f"The API server refuses the {kind.kind}: {error.message}"))
         except Conflict as error:
             refusals.append(Problem(Reason.NAME_TAKEN, error.message))

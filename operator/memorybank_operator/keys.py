@@ -1,183 +1,222 @@
-"""The tenant's Secrets: read by name, made where missing, never listed, never watched, never written over.
+"""The tenant's keys, brought to what its spec says: their Secrets, and the access file with their digests.
 
-A generated key is made once with POST. If somebody deletes it, a new one is made: a rotation.
+A generated key is made once with POST. If somebody deletes its Secret, a new one is made and the old key ends at once.
+If the tenant's annotation asks for it, a new one is made and the old key opens for another day (see `rotation`).
 """
 
-import base64
-import binascii
+import datetime
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from memorybank_operator import rotation
 from memorybank_operator.adoption import is_ours
 from memorybank_operator.api.access import ApiKey
-from memorybank_operator.api.names import FIELD_MANAGER, TENANT_LABEL, access_secret, api_key_secret
-from memorybank_operator.api.shared import SecretKeyRef
-from memorybank_operator.api.status import Problem, Reason
+from memorybank_operator.api.names import FIELD_MANAGER, ROTATION_ANNOTATION, access_secret, api_key_secret
+from memorybank_operator.api.status import KeyRotation, Problem, Reason
 from memorybank_operator.api.tenant import Tenant
-from memorybank_operator.cluster import Cluster, Conflict, NamespaceTerminating, NotFound, Refused
+from memorybank_operator.cluster import Cluster, NamespaceTerminating, Refused
 from memorybank_operator.compare import differs
 from memorybank_operator.desired import secrets
+from memorybank_operator.key_secrets import Missing, Value, bequeath, find, key_value, referred, refused, remove_key
 from memorybank_operator.kinds import SECRET
+from memorybank_operator.rotation import OldKey, Record
+
+__all__ = ["Keyring", "News", "bequeath", "ensure"]
 
 Manifest = dict[str, Any]
+
+MOST_NOTES = 3
+
+
+class News(msgspec.Struct, frozen=True):
+    """What happened to a key, for an event."""
+
+    reason: str
+    message: str
+    warning: bool = False
 
 
 class Keyring(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a tenant's Secrets after they were read and, where needed, made."""
 
     problems: tuple[Problem, ...] = ()
-    rotated: tuple[str, ...] = ()
-    """Keys that had been there before and were made anew."""
+    news: tuple[News, ...] = ()
     access_digest: str = ""
     access_changed: bool = False
     """Whether this reading changed an access file that had been there."""
     access_since: str = ""
     """When the access file was changed last (RFC 3339): pods that are older must look at it again."""
+    rotation: KeyRotation | None = None
+    note: str = ""
+    """What somebody should know of the keys, though nothing is wrong with their Secrets."""
+    due: str | None = None
+    """When (RFC 3339) time alone makes this another keyring: an old key ends, or a key expires."""
 
 
-class _Missing(Exception):  # noqa: N818 (no error: it ends up in the status)
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-
-
-async def ensure(cluster: Cluster, tenant: Tenant) -> Keyring:
+async def ensure(cluster: Cluster, tenant: Tenant, now: datetime.datetime) -> Keyring:
     """Bring the tenant's Secrets to what its spec says."""
     namespace, file = tenant.metadata.namespace, access_secret(tenant.metadata.name)
-    access = await _find(cluster, namespace, file)
+    access = await find(cluster, namespace, file)
     if access is not None and not is_ours(access, tenant.metadata.name):
         message = f"Secret {file} is there already and is not this tenant's: remove it, or name the tenant otherwise"
         return Keyring(problems=(Problem(Reason.NAME_TAKEN, message),))
-    known_before = _key_names(access)
-    digests: dict[str, str] = {}
-    problems: list[Problem] = []
-    rotated: list[str] = []
-    for key in secrets.api_keys(tenant):
+    ensuring = _Ensuring(cluster, tenant, now, access)
+    try:
+        return await ensuring.run()
+    except NamespaceTerminating:
+        raise
+    except Refused as error:
+        # What happened to the keys is told when it stands in the file.
+        return Keyring(problems=(*ensuring.problems, refused(file, error)))
+
+
+class _Ensuring:
+    """One tenant's Secrets, from what they are to what they should be."""
+
+    def __init__(self, cluster: Cluster, tenant: Tenant, now: datetime.datetime, access: Manifest | None) -> None:
+        self._cluster, self._tenant, self._now = cluster, tenant, now
+        self._keys = secrets.api_keys(tenant)
+        self._access, self._changed, self._content = access, False, b""
+        self._before, old = secrets.read_access_file(access)
+        self._old = list(rotation.still_open(old, self._keys, now))
+        self._record = rotation.record_of(access, tenant)
+        self._values: dict[str, Value] = {}
+        self.problems: list[Problem] = []
+        self._news: list[News] = []
+
+    async def run(self) -> Keyring:
+        for key in self._keys:
+            await self._read(key)
+        await self._check_providers()
+        await self._rotate()
+        self._tell_of_new_keys()
+        await self._write()
+        assert self._access is not None  # noqa: S101 (it was written if it was not there)
+        return Keyring(
+            problems=tuple(self.problems),
+            news=tuple(self._news),
+            access_digest=hashlib.sha256(self._content).hexdigest()[:16],
+            access_changed=self._changed,
+            access_since=_changed_at(self._access),
+            rotation=rotation.told(self._record, self._old),
+            note=_note(self._keys, self._now),
+            due=_due(self._keys, self._old, self._now),
+        )
+
+    async def _read(self, key: ApiKey) -> None:
         try:
-            value, made = await _key_value(cluster, tenant, key)
-        except _Missing as missing:
-            problems.append(missing.problem)
-            continue
-        digests[key.name] = secrets.digest(value)
-        if made and key.name in known_before:
-            rotated.append(key.name)
-    for provider in (tenant.spec.llm, tenant.spec.embedding):
-        if provider is not None and provider.api_key_secret_ref is not None:
-            try:
-                await _referred(cluster, namespace, provider.api_key_secret_ref, f"the key of {provider.provider}")
-            except _Missing as missing:
-                problems.append(missing.problem)
-    content = secrets.access_file(tenant, digests)
-    desired = secrets.access_manifest(tenant, content)
-    changed = access is not None and differs(desired, access) is not None
-    if access is None or changed:
+            self._values[key.name] = await key_value(self._cluster, self._tenant, key)
+        except Missing as missing:
+            self.problems.append(missing.problem)
+
+    async def _check_providers(self) -> None:
+        namespace = self._tenant.metadata.namespace
+        for provider in (self._tenant.spec.llm, self._tenant.spec.embedding):
+            if provider is not None and provider.api_key_secret_ref is not None:
+                purpose = f"the key of {provider.provider}"
+                try:
+                    await referred(self._cluster, namespace, provider.api_key_secret_ref, purpose)
+                except Missing as missing:
+                    self.problems.append(missing.problem)
+
+    async def _rotate(self) -> None:
+        """Begin what is newly asked for, and go on with what was begun."""
+        record, request = self._record or Record(), rotation.requested(self._tenant)
+        if request != record.request:
+            await self._begin(record, request)
+        record = self._record or Record()
+        value = self._values.get(record.key)
+        if value is None or not record.replaces or value.uid != record.replaces:
+            return
+        key = next(key for key in self._keys if key.name == record.key)
         try:
-            access = await cluster.apply(SECRET, desired)
-        except NamespaceTerminating:
-            raise
+            await remove_key(self._cluster, self._tenant, key, value.uid)
         except Refused as error:
-            return Keyring(problems=(*problems, _refused(file, error)), rotated=tuple(rotated))
-    return Keyring(
-        problems=tuple(problems),
-        rotated=tuple(rotated),
-        access_digest=hashlib.sha256(content).hexdigest()[:16],
-        access_changed=changed,
-        access_since=_changed_at(access),
-    )
+            self.problems.append(refused(api_key_secret(self._tenant.metadata.name, key.name), error))
+            return
+        del self._values[key.name]
+        await self._read(key)
+
+    async def _begin(self, record: Record, request: str) -> None:
+        """Record what is asked for, and with it, in one write, how long the old key still opens."""
+        name = rotation.key_named(request)
+        never_had_keys = self._access is None and self._tenant.status.observed_generation is None
+        if not request or never_had_keys:
+            # What was taken away may be asked for again; what a tenant is made with is no wish for a second key.
+            self._record = Record(request=request, key=record.key, replaces=record.replaces, at=record.at)
+            return
+        why_not = rotation.why_not(self._keys, name)
+        value = self._values.get(name)
+        if why_not is not None:
+            self._news.append(News("KeyNotRotated", why_not, warning=True))
+        if why_not is not None or (value is not None and value.made):
+            # One that was made a moment ago, as its Secret was gone, is as new as can be.
+            self._record = Record(request=request, key=record.key, replaces=record.replaces, at=record.at)
+            return
+        if value is None:
+            return  # its Secret cannot be read, which is told, and looked at again
+        key = next(key for key in self._keys if key.name == name)
+        old = (*self._old, rotation.replaced(key, secrets.digest(value.text), self._now))
+        self._old = list(rotation.still_open(old, self._keys, self._now))
+        self._record = Record(request=request, key=name, replaces=value.uid, at=rotation.utc(self._now))
+        await self._write()
+
+    def _tell_of_new_keys(self) -> None:
+        """A key that is another than before was rotated: with an overlap if the old one is kept, else without."""
+        for name, value in self._values.items():
+            known, digest = self._before.get(name), secrets.digest(value.text)
+            if known is None or known == digest:
+                continue
+            kept = next((one for one in self._old if (one.key, one.sha256) == (name, known)), None)
+            if kept is None:
+                self._old = [one for one in self._old if one.key != name]
+            self._news.append(News("KeyRotated", self._how_rotated(name, value, kept)))
+
+    def _how_rotated(self, name: str, value: Value, kept: OldKey | None) -> str:
+        if kept is not None:
+            secret = api_key_secret(self._tenant.metadata.name, name)
+            return f"API key {name!r} was made anew in Secret {secret}; the old one opens until {kept.until}."
+        if value.made:
+            return f"The Secret with API key {name!r} was gone: a new key was made, and the old one no longer opens."
+        return f"The Secret with API key {name!r} holds another key: the old one no longer opens."
+
+    async def _write(self) -> None:
+        """Write the access Secret, if it is not as it should be."""
+        digests = {name: secrets.digest(value.text) for name, value in self._values.items()}
+        self._content = secrets.access_file(self._tenant, digests, self._old)
+        desired = secrets.access_manifest(self._tenant, self._content, self._record)
+        if self._access is not None:
+            recorded = (self._access["metadata"].get("annotations") or {}).get(ROTATION_ANNOTATION)
+            if recorded == desired["metadata"].get("annotations", {}).get(ROTATION_ANNOTATION) and not differs(
+                desired, self._access
+            ):
+                return
+            self._changed = True
+            # Not over what another replica, in its last moments as the leader, has written meanwhile.
+            desired["metadata"]["resourceVersion"] = self._access["metadata"]["resourceVersion"]
+        self._access = await self._cluster.apply(SECRET, desired)
 
 
-async def bequeath(cluster: Cluster, tenant: Tenant) -> None:
-    """Give what generated keys there are the owner that the tenant's deletion policy asks for."""
-    for key in secrets.api_keys(tenant):
-        name = api_key_secret(tenant.metadata.name, key.name)
-        found = None if key.secret_key_ref else await _find(cluster, tenant.metadata.namespace, name)
-        if found is not None and _is_own(found, tenant):
-            await _keep_owner(cluster, tenant, key, found)
+def _note(keys: Sequence[ApiKey], now: datetime.datetime) -> str:
+    expired = [key for key in keys if key.expires_at is not None and _moment(key.expires_at) <= now]
+    if not expired:
+        return ""
+    named = ", ".join(f"{key.name!r} ({key.expires_at})" for key in expired[:MOST_NOTES])
+    more = f" and {len(expired) - MOST_NOTES} more" if len(expired) > MOST_NOTES else ""
+    return f"Expired API keys: {named}{more}; give them a later expiresAt, or take them out of spec.apiKeys."
 
 
-def _is_own(secret: Manifest, tenant: Tenant) -> bool:
-    return (secret["metadata"].get("labels") or {}).get(TENANT_LABEL) == tenant.metadata.name
+def _due(keys: Sequence[ApiKey], old: Sequence[OldKey], now: datetime.datetime) -> str | None:
+    ends = [one.until for one in old]
+    ends += [rotation.utc(_moment(key.expires_at)) for key in keys if key.expires_at is not None]
+    return min((end for end in ends if end > rotation.utc(now)), default=None)
 
 
-async def _key_value(cluster: Cluster, tenant: Tenant, key: ApiKey) -> tuple[str, bool]:
-    """The key in the clear, and whether it was made just now."""
-    namespace = tenant.metadata.namespace
-    if key.secret_key_ref is not None:
-        return await _referred(cluster, namespace, key.secret_key_ref, f"API key {key.name!r}"), False
-    name = api_key_secret(tenant.metadata.name, key.name)
-    found = await _find(cluster, namespace, name)
-    made = False
-    if found is None:
-        try:
-            found = await cluster.create(SECRET, secrets.key_secret(tenant, key, secrets.new_key()))
-            made = True
-        except Conflict:
-            found = await cluster.get(SECRET, namespace, name)
-        except NamespaceTerminating:
-            raise
-        except Refused as error:
-            raise _Missing(_refused(name, error)) from error
-    if not _is_own(found, tenant):
-        message = f"Secret {name} is there already and is not this tenant's: rename it, or name it in secretKeyRef"
-        raise _Missing(Problem(Reason.NAME_TAKEN, message))
-    if not made:
-        await _keep_owner(cluster, tenant, key, found)
-    return _field(found, secrets.KEY_FIELD, f"API key {key.name!r}; delete the Secret to have a new key made"), made
-
-
-async def _keep_owner(cluster: Cluster, tenant: Tenant, key: ApiKey, found: Manifest) -> None:
-    """Under Delete the Secret has an owner, under Retain none."""
-    wanted = secrets.key_secret(tenant, key, "")["metadata"]
-    owners = wanted.get("ownerReferences", [])
-    if found["metadata"].get("ownerReferences", []) == owners and not differs(
-        wanted["labels"], found["metadata"]["labels"]
-    ):
-        return
-    patch = {"metadata": {"labels": wanted["labels"], "ownerReferences": owners or None}}
-    await cluster.merge(SECRET, tenant.metadata.namespace, found["metadata"]["name"], patch)
-
-
-async def _referred(cluster: Cluster, namespace: str, reference: SecretKeyRef, purpose: str) -> str:
-    found = await _find(cluster, namespace, reference.name)
-    if found is None:
-        message = f"Secret {reference.name} with {purpose} is not in namespace {namespace}: create it"
-        raise _Missing(Problem(Reason.SECRET_MISSING, message))
-    return _field(found, reference.key, purpose)
-
-
-def _field(secret: Manifest, field: str, purpose: str) -> str:
-    name = secret["metadata"]["name"]
-    encoded = (secret.get("data") or {}).get(field)
-    try:
-        value = base64.b64decode(encoded or "", validate=True).decode().strip()
-    except (binascii.Error, UnicodeDecodeError) as error:
-        message = f"Secret {name}, key {field}, holds no text; it should hold {purpose}"
-        raise _Missing(Problem(Reason.SECRET_KEY_MISSING, message)) from error
-    if not value:
-        message = f"Secret {name} has nothing under the key {field}; it should hold {purpose}"
-        raise _Missing(Problem(Reason.SECRET_KEY_MISSING, message))
-    return value
-
-
-def _refused(name: str, error: Refused) -> Problem:
-    return Problem(Reason.REFUSED, f"The API server refuses the Secret {name}: {error.message}")
-
-
-async def _find(cluster: Cluster, namespace: str, name: str) -> Manifest | None:
-    try:
-        return await cluster.get(SECRET, namespace, name)
-    except NotFound:
-        return None
-
-
-def _key_names(access: Manifest | None) -> set[str]:
-    encoded = ((access or {}).get("data") or {}).get(secrets.ACCESS_FIELD, "")
-    try:
-        file = msgspec.json.decode(base64.b64decode(encoded))
-        return {key["name"] for key in file["keys"]}
-    except (binascii.Error, msgspec.DecodeError, KeyError, TypeError):
-        return set()  # edited by hand beyond recognition; it is written anew below
+def _moment(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text)
 
 
 def _changed_at(secret: Manifest) -> str:

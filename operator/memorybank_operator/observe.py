@@ -14,6 +14,7 @@ from memorybank_operator.api.shared import LocalReference
 from memorybank_operator.api.status import (
     Condition,
     ConditionType,
+    KeyRotation,
     MemoryCounts,
     Phase,
     Problem,
@@ -22,7 +23,9 @@ from memorybank_operator.api.status import (
     TenantStatus,
 )
 from memorybank_operator.api.tenant import Tenant
+from memorybank_operator.growth import at_max, grown_to
 from memorybank_operator.kinds import DEPLOYMENT, HTTP_ROUTE, INGRESS, VOLUME_CLAIM, Kind
+from memorybank_operator.measured import Reading
 from memorybank_operator.pods import pod_state
 
 Manifest = dict[str, Any]
@@ -48,14 +51,6 @@ class Verdict(msgspec.Struct, frozen=True):
     message: str
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tenant counts itself, at one moment."""
-
-    active: int
-    faded: int
-    used_bytes: int
-
-
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen of a tenant's objects, and what the API server refused of them."""
 
@@ -70,12 +65,14 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     image: str
     default_image: str
     reading: Reading | None = None
+    key_rotation: KeyRotation | None = None
+    keys_note: str = ""
 
 
 def observe(tenant: Tenant, observed: Observed, now: datetime.datetime) -> TenantStatus:
     """The status that the tenant should have."""
-    secrets = _secrets(observed.secret_problems)
-    storage = _storage(tenant, observed.children.get(VOLUME_CLAIM))
+    secrets = _secrets(observed.secret_problems, observed.keys_note)
+    storage = _storage(tenant, observed)
     access = _access(tenant, observed)
     available = _available(tenant, observed)
     stalled = _stalled(observed.refusals, access)
@@ -98,7 +95,8 @@ def observe(tenant: Tenant, observed: Observed, now: datetime.datetime) -> Tenan
         image=observed.image,
         default_image=observed.default_image,
         memories=_memories(tenant.status.memories, observed.reading),
-        storage=_volume(tenant.status.storage, _capacity(observed.children.get(VOLUME_CLAIM)), observed.reading),
+        key_rotation=observed.key_rotation,
+        storage=_volume(tenant, observed.children.get(VOLUME_CLAIM), observed.reading),
         conditions=conditions(tenant, verdicts, now),
     )
 
@@ -111,13 +109,14 @@ def _memories(shown: MemoryCounts | None, reading: Reading | None) -> MemoryCoun
     return shown
 
 
-def _volume(shown: StorageStatus | None, capacity: str | None, reading: Reading | None) -> StorageStatus | None:
+def _volume(tenant: Tenant, claim: Manifest | None, reading: Reading | None) -> StorageStatus | None:
+    shown, capacity = tenant.status.storage, _capacity(claim)
     if capacity is None:
         return None
     used = shown.used_bytes if shown is not None else None
     if reading is not None and _moved(used, reading.used_bytes):
         used = reading.used_bytes
-    return StorageStatus(capacity=capacity, used_bytes=used)
+    return StorageStatus(capacity=capacity, used_bytes=used, grown_to=grown_to(tenant, claim, reading))
 
 
 def _moved(shown: int | None, read: int) -> bool:
@@ -150,10 +149,10 @@ def conditions(tenant: Tenant, verdicts: Mapping[ConditionType, Verdict], now: d
     return made
 
 
-def _secrets(problems: tuple[Problem, ...]) -> Verdict:
+def _secrets(problems: tuple[Problem, ...], note: str) -> Verdict:
     if problems:
         return Verdict(False, problems[0].reason, "; ".join(problem.message for problem in problems))
-    return Verdict(True, Reason.SECRETS_PRESENT, "All Secrets are there.")
+    return Verdict(True, Reason.SECRETS_PRESENT, f"All Secrets are there. {note}".strip())
 
 
 def _capacity(claim: Manifest | None) -> str | None:
@@ -161,7 +160,8 @@ def _capacity(claim: Manifest | None) -> str | None:
     return found
 
 
-def _storage(tenant: Tenant, claim: Manifest | None) -> Verdict:
+def _storage(tenant: Tenant, observed: Observed) -> Verdict:
+    claim = observed.children.get(VOLUME_CLAIM)
     name, namespace = tenant.metadata.name, tenant.metadata.namespace
     if claim is None:
         return Verdict(False, Reason.VOLUME_PENDING, "The volume claim is not made yet.")
@@ -173,9 +173,19 @@ def _storage(tenant: Tenant, claim: Manifest | None) -> Verdict:
     if phase != "Bound" or capacity is None:
         message = f"The volume is not bound yet; if it stays so: kubectl describe pvc {name} -n {namespace}"
         return Verdict(False, Reason.VOLUME_PENDING, message)
+    return _size(tenant, observed, claim, capacity)
+
+
+def _size(tenant: Tenant, observed: Observed, claim: Manifest, capacity: str) -> Verdict:
+    for refusal in observed.refusals:
+        if refusal.reason is Reason.VOLUME_NOT_EXPANDABLE:
+            return Verdict(False, refusal.reason, refusal.message)
     asked = claim["spec"]["resources"]["requests"]["storage"]
     if parse_quantity(capacity) < parse_quantity(asked):
         return Verdict(True, Reason.VOLUME_GROWING, f"The volume grows from {capacity} to {asked}.")
+    full = at_max(tenant, claim, observed.reading)
+    if full is not None:
+        return Verdict(True, Reason.VOLUME_AT_MAX, full)
     return Verdict(True, Reason.VOLUME_BOUND, f"The volume has {capacity}.")
 
 

@@ -57,7 +57,8 @@ TENANTS: Final = (
     Grant(INGRESS, OPTIONAL),
     Grant(HTTP_ROUTE, OPTIONAL),
     Grant(POD_MONITOR, OPTIONAL),
-    Grant(SECRET, ("get", "create", "patch")),  # roles know no label selectors: so Secrets are never listed nor watched
+    # Roles know no label selectors: so Secrets are never listed nor watched. A rotation makes a key's Secret anew.
+    Grant(SECRET, ("get", "create", "patch", "delete")),
     Grant(POD, ("list", "watch", "patch")),
     Grant(EVENT, ("create",)),
 )

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import aiohttp
+import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from memorybank_operator.desired.workload import METRICS_PORT
-from memorybank_operator.kinds import POD
-from memorybank_operator.observe import Reading
+from memorybank_operator.kinds import POD, VOLUME_CLAIM
+from memorybank_operator.measured import Reading
 from memorybank_operator.seen import Seen, TenantKey
 
 logger = logging.getLogger(__name__)
@@ -23,13 +24,16 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 2.0
 """How soon a tenant that has become available is noticed."""
 READ_SECONDS: Final = 300.0
+FULL_SECONDS: Final = 30.0
+"""How often a volume that fills up is looked at: it may be full in less than five minutes."""
 RETRY_SECONDS: Final = 30.0
 REQUEST_SECONDS: Final = 5.0
 AT_ONCE: Final = 8
 LARGEST_ANSWER: Final = 1 << 20
 """Bytes. A pod that merely has a tenant's labels must not fill the operator's memory."""
 
-_WANTED: Final = ("memorybank_memories{", "memorybank_volume_used_bytes ")
+_VOLUME: Final = "memorybank_volume_"
+_WANTED: Final = ("memorybank_memories{", f"{_VOLUME}used_bytes ", f"{_VOLUME}capacity_bytes ")
 
 
 class Readings:
@@ -55,7 +59,7 @@ class Readings:
         for key in [key for key in self._due if key not in reachable]:
             del self._due[key]
             self.newest.pop(key, None)
-        due = [key for key in reachable if self._due.get(key, now) <= now]
+        due = [key for key in reachable if self._due.get(key, now) <= now or self._has_grown(key)]
         if not due:
             return
         slots = asyncio.Semaphore(AT_ONCE)
@@ -73,15 +77,30 @@ class Readings:
                     found[key] = f"http://{address}:{METRICS_PORT}/metrics"
         return found
 
+    def _has_grown(self, key: TenantKey) -> bool:
+        """Whether the volume is another size than when it was read."""
+        newest = self.newest.get(key)
+        return newest is not None and newest.claim != self._claim(key) and self._due[key] - time.monotonic() > 0
+
+    def _claim(self, key: TenantKey) -> str | None:
+        claim = self._seen.child(VOLUME_CLAIM, key) or {}
+        found: str | None = (claim.get("status") or {}).get("capacity", {}).get("storage")
+        return found
+
     async def _read(self, session: aiohttp.ClientSession, slots: asyncio.Semaphore, key: TenantKey, url: str) -> None:
         async with slots:
+            claim = self._claim(key)
             try:
                 reading = parse(await _fetch(session, url))
             except (aiohttp.ClientError, TimeoutError, UnicodeDecodeError) as error:
                 logger.debug("the metrics cannot be read: %s", error, extra={"tenant": str(key)})
                 reading = None
-        self._due[key] = time.monotonic() + (RETRY_SECONDS if reading is None else READ_SECONDS)
-        if reading is not None and reading != self.newest.get(key):
+        if reading is None:
+            self._due[key] = time.monotonic() + RETRY_SECONDS
+            return
+        self._due[key] = time.monotonic() + (FULL_SECONDS if reading.fills else READ_SECONDS)
+        reading = msgspec.structs.replace(reading, claim=claim)
+        if reading != self.newest.get(key):
             self.newest[key] = reading
             self._mark(key)
 
@@ -93,8 +112,13 @@ def parse(text: str) -> Reading | None:
     try:
         for family in text_string_to_metric_families("\n".join(lines) + "\n"):
             for sample in family.samples:
-                found[sample.labels.get("state", "used")] = int(sample.value)
-        return Reading(active=found["active"], faded=found["faded"], used_bytes=found["used"])
+                found[sample.labels.get("state", sample.name)] = int(sample.value)
+        return Reading(
+            active=found["active"],
+            faded=found["faded"],
+            used_bytes=found[f"{_VOLUME}used_bytes"],
+            capacity_bytes=found.get(f"{_VOLUME}capacity_bytes"),
+        )
     except (ValueError, OverflowError, KeyError):
         return None
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from memorybank_operator import keys, metrics, tracing
-from memorybank_operator.api.status import Phase, Problem
+from memorybank_operator import growth, keys, metrics, tracing
+from memorybank_operator.api.status import Phase, Problem, Reason, TenantStatus
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.applying import apply_children, refresh_access
 from memorybank_operator.cluster import Cluster, NamespaceTerminating, NotFound
@@ -23,8 +23,10 @@ from memorybank_operator.desired.secrets import shown_secret
 from memorybank_operator.events import tell
 from memorybank_operator.keys import Keyring
 from memorybank_operator.kinds import CHILDREN, HTTP_ROUTE, POD, TENANT, VOLUME_CLAIM, Kind
-from memorybank_operator.observe import Observed, Reading, observe
+from memorybank_operator.measured import Reading
+from memorybank_operator.observe import Observed, observe
 from memorybank_operator.reporting import write_status
+from memorybank_operator.rotation import utc
 from memorybank_operator.seen import Seen, TenantKey, asked
 from memorybank_operator.settings import Settings
 
@@ -34,6 +36,10 @@ Manifest = dict[str, Any]
 
 RETRY_SECONDS = 5.0
 """After a refusal (a quota, a namesake) or a missing Secret, which nothing tells us the end of."""
+
+
+GROWTH_RETRY_SECONDS = 60.0
+SOON_SECONDS = 0.1
 
 
 def now() -> datetime.datetime:
@@ -129,8 +135,17 @@ class Reconciler:
             keyring = await self._keys(key, tenant)
             refusals = await apply_children(self._cluster, self._seen, key, tenant, context)
             await refresh_access(self._cluster, self._seen, key, keyring)
-        await self._report(key, tenant, context, keyring, refusals, asked(manifest))
-        return RETRY_SECONDS if refusals or keyring.problems else None
+        told = await self._report(key, tenant, context, keyring, refusals, asked(manifest))
+        again = [seconds for seconds in (self._until(keyring.due), _retry(keyring, refusals)) if seconds is not None]
+        if told.storage is not None and told.storage.grown_to != growth.kept_growth(tenant):
+            again.append(SOON_SECONDS)  # decided and written down: now the claim's turn
+        return min(again, default=None)
+
+    def _until(self, moment: str | None) -> float | None:
+        """Seconds until then, and one more, as a moment has whole seconds."""
+        if moment is None:
+            return None
+        return max(0.0, (datetime.datetime.fromisoformat(moment) - self._clock()).total_seconds()) + 1.0
 
     async def _bequeath(self, key: TenantKey) -> None:
         """Under Delete, give volume and keys to the deleted tenant, so that the garbage collector takes them.
@@ -191,14 +206,14 @@ class Reconciler:
 
     async def _keys(self, key: TenantKey, tenant: Tenant) -> Keyring:
         known = self._keyrings.get(key)
-        if known is not None and not known.problems:
+        now = self._clock()
+        if known is not None and not known.problems and (known.due is None or known.due > utc(now)):
             return known
         self._stale.discard(key)
-        keyring = await keys.ensure(self._cluster, tenant)
-        for name in keyring.rotated:
-            message = f"The Secret with API key {name!r} was gone: a new key was made, and the old one no longer opens."
-            logger.info(message, extra={"reason": "KeyRotated"})
-            await tell(self._cluster, tenant, "KeyRotated", message)
+        keyring = await keys.ensure(self._cluster, tenant, now)
+        for news in keyring.news:
+            logger.info(news.message, extra={"reason": news.reason})
+            await tell(self._cluster, tenant, news.reason, news.message, warning=news.warning)
         if key not in self._stale:  # else it was asked for anew while we were reading
             self._keyrings[key] = keyring
         return keyring
@@ -211,7 +226,7 @@ class Reconciler:
         keyring: Keyring,
         refusals: tuple[Problem, ...],
         known: tuple[Any, ...],
-    ) -> None:
+    ) -> TenantStatus:
         mine = self._seen.children(key)
         observed = Observed(
             children={
@@ -227,8 +242,20 @@ class Reconciler:
             image=context.image,
             default_image=tenant.status.default_image or self._settings.image,
             reading=self.readings.get(key),
+            key_rotation=keyring.rotation if keyring.access_digest else tenant.status.key_rotation,
+            keys_note=keyring.note,
         )
         status = observe(tenant, observed, self._clock())
-        if status == tenant.status:
-            return
-        await write_status(self._cluster, self._seen, tenant, status, known)
+        if status != tenant.status:
+            await write_status(self._cluster, self._seen, tenant, status, known)
+            for reason, message, warning in growth.news(tenant.status, status):
+                logger.info(message, extra={"reason": reason})
+                await tell(self._cluster, tenant, reason, message, warning=warning)
+        return status
+
+
+def _retry(keyring: Keyring, refusals: tuple[Problem, ...]) -> float | None:
+    """When to try again what was refused or missing; a storage class learns to grow volumes rarely."""
+    if keyring.problems or any(refusal.reason is not Reason.VOLUME_NOT_EXPANDABLE for refusal in refusals):
+        return RETRY_SECONDS
+    return GROWTH_RETRY_SECONDS if refusals else None

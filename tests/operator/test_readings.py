@@ -8,7 +8,8 @@ import pytest
 
 from memorybank_operator.api.status import MemoryCounts
 from memorybank_operator.kinds import POD, TENANT
-from memorybank_operator.observe import Reading, observe
+from memorybank_operator.measured import Reading
+from memorybank_operator.observe import observe
 from memorybank_operator.readings import parse
 
 from .conftest import Start

@@ -6,7 +6,7 @@ Whoever gives the operator a new right adds the step here that needs it.
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from memorybank_operator.api.names import RECONCILE_ANNOTATION
+from memorybank_operator.api.names import RECONCILE_ANNOTATION, ROTATE_ANNOTATION
 from memorybank_operator.kinds import (
     CHILDREN,
     DEPLOYMENT,
@@ -100,6 +100,13 @@ async def rotate(kube: Kube, namespace: str) -> None:
     await kube.until(SECRET, namespace, "customer1-api-key", lambda found: found and found["metadata"]["uid"] != uid)
 
 
+async def rotate_on_request(kube: Kube, namespace: str) -> None:
+    secret = await kube.get(SECRET, namespace, "customer1-api-key")
+    await kube.merge(TENANT, namespace, "customer1", {"metadata": {"annotations": {ROTATE_ANNOTATION: "default"}}})
+    uid = secret["metadata"]["uid"]
+    await kube.until(SECRET, namespace, "customer1-api-key", lambda found: found and found["metadata"]["uid"] != uid)
+
+
 async def repair(kube: Kube, namespace: str) -> None:
     uid = (await kube.get(SERVICE, namespace, "customer1"))["metadata"]["uid"]
     await kube.delete(SERVICE, namespace, "customer1")
@@ -169,6 +176,7 @@ STEPS: Final[tuple[Step, ...]] = (
     create,
     change_what_the_running_pod_takes_up,
     rotate,
+    rotate_on_request,
     repair,
     hibernate_and_wake,
     move_from_ingress_to_gateway_and_inside,

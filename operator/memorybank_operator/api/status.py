@@ -52,6 +52,8 @@ class Reason(enum.StrEnum):
     VOLUME_PENDING = "VolumePending"
     VOLUME_LOST = "VolumeLost"
     VOLUME_GROWING = "VolumeGrowing"
+    VOLUME_AT_MAX = "VolumeAtMax"
+    VOLUME_NOT_EXPANDABLE = "VolumeNotExpandable"
     # access
     ROUTED = "Routed"
     NOT_EXPOSED = "NotExposed"
@@ -97,6 +99,25 @@ class MemoryCounts(Part, frozen=True):
 class StorageStatus(Part, frozen=True):
     capacity: Annotated[str, Meta(max_length=32, description="What the volume has.")] | None = None
     used_bytes: Annotated[int, Meta(description="What is used of it, in bytes.")] | None = None
+    grown_to: (
+        Annotated[str, Meta(max_length=32, description="What autoGrow asks for, where that is more than spec says.")]
+        | None
+    ) = None
+
+
+class KeyRotation(Part, frozen=True):
+    request: (
+        Annotated[str, Meta(max_length=253, description="The value of memorybank.dev/rotate-key that was acted on.")]
+        | None
+    ) = None
+    key: Annotated[str, Meta(max_length=40, description="The key that was replaced last.")] | None = None
+    rotated_at: Annotated[str, Meta(description="When.", extra_json_schema={"format": "date-time"})] | None = None
+    old_key_until: (
+        Annotated[
+            str, Meta(description="How long the replaced key still opens.", extra_json_schema={"format": "date-time"})
+        ]
+        | None
+    ) = None
 
 
 class TenantStatus(Part, frozen=True):
@@ -117,6 +138,7 @@ class TenantStatus(Part, frozen=True):
         ]
         | None
     ) = None
+    key_rotation: Annotated[KeyRotation, Meta(description="The last rotation by annotation.")] | None = None
     memories: Annotated[MemoryCounts, Meta(description="Counts of memories.")] | None = None
     storage: Annotated[StorageStatus, Meta(description="The volume.")] | None = None
     conditions: Annotated[

@@ -72,6 +72,16 @@ class Maintenance(Part, frozen=True):
     interval_hours: Annotated[Hours, Meta(description="Hours between two maintenance runs of the store.")] = 168
 
 
+class AutoGrow(Part, frozen=True):
+    max: Annotated[QuantityText, Meta(description="Never ask for more than this.")]
+    at_percent: Annotated[
+        int, Meta(ge=50, le=90, description="Grow when so much of the volume is used, in percent.")
+    ] = 80
+    step_percent: Annotated[
+        int, Meta(ge=10, le=100, description="Grow by so much of what the volume has, in percent.")
+    ] = 25
+
+
 class Storage(Part, frozen=True):
     size: Annotated[
         QuantityText,
@@ -85,8 +95,24 @@ class Storage(Part, frozen=True):
         Literal["ReadWriteOncePod", "ReadWriteOnce"],
         Meta(description="ReadWriteOnce only where the driver knows no ReadWriteOncePod. At creation only."),
     ] = "ReadWriteOncePod"
+    auto_grow: (
+        Annotated[
+            AutoGrow,
+            Meta(
+                description="Grow the volume by itself when it fills up; off unless given."
+                " What it grew to stands in status.storage.grownTo."
+            ),
+        ]
+        | None
+    ) = None
 
     rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            rule="!has(self.autoGrow) || !isQuantity(self.size) || !isQuantity(self.autoGrow.max)"
+            " || quantity(self.size).compareTo(quantity(self.autoGrow.max)) <= 0",
+            message="autoGrow.max is below size: raise it, or remove autoGrow",
+            field_path=".autoGrow",
+        ),
         Rule(
             rule="has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName)"
             " || self.storageClassName == oldSelf.storageClassName)",
@@ -206,6 +232,9 @@ class TenantSpec(Part, frozen=True):
         Literal["Retain", "Delete"],
         Meta(description="What becomes of the volume and the keys when the tenant is deleted."),
     ] = "Retain"
+    deletion_protection: Annotated[
+        bool, Meta(description="The API server refuses to delete the tenant, where the chart's policy is installed.")
+    ] = False
     paused: Annotated[bool, Meta(description="The operator leaves the tenant's objects alone.")] = False
     hibernate: Annotated[bool, Meta(description="No pod; volume, keys and routes stay.")] = False
 

@@ -5,6 +5,7 @@ from typing import Any
 from memorybank_operator.api.quantity import larger_quantity, smaller_quantity
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.desired.context import Context, manifest
+from memorybank_operator.growth import wanted_size
 from memorybank_operator.kinds import VOLUME_CLAIM
 
 
@@ -22,13 +23,14 @@ def volume_claim(tenant: Tenant, context: Context) -> dict[str, Any]:
 
 
 def claim_size(tenant: Tenant, context: Context) -> str:
-    """What to ask for: the spec's size, and not less than an adopted volume has.
+    """What to ask for: the size that is wanted, and not less than an adopted volume has.
 
     An unbound claim cannot be changed. What was asked for and never reached (a mistyped 20Ti) can be taken back,
     down to what the volume has; a volume rounded up by its driver is not asked for anew.
     """
+    wanted = wanted_size(tenant)
     if context.volume_request is None:
-        return tenant.spec.storage.size
+        return wanted
     if context.volume_capacity is None:
         return context.volume_request
-    return larger_quantity(tenant.spec.storage.size, smaller_quantity(context.volume_request, context.volume_capacity))
+    return larger_quantity(wanted, smaller_quantity(context.volume_request, context.volume_capacity))
