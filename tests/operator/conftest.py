@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -109,6 +110,9 @@ class OperatorProcess:
             stderr=subprocess.PIPE,
             text=True,
         )
+        # Nobody reads while a test runs, and a full pipe would hold the operator up.
+        assert self._process.stderr is not None
+        fcntl.fcntl(self._process.stderr, fcntl.F_SETPIPE_SZ, 1 << 20)
 
     def wait_for(self, text: str) -> str:
         """Read its log up to a line with this text."""

@@ -94,6 +94,8 @@ def test_the_older_choice_of_image_outlives_an_operator_upgrade() -> None:
         ("20Gi", "10Gi", "10Gi", "20Gi"),  # grows
         ("5Gi", "20Gi", "20Gi", "20Gi"),  # adopted
         ("30Gi", "20Ti", "20Gi", "30Gi"),  # mistyped, taken back
+        ("10Gi", "20Ti", "10Gi", "10241Mi"),  # taken back to what there is: the API server takes no less than this
+        ("10Gi", "10241Mi", "10Gi", "10241Mi"),
         ("20Gi", "10Gi", None, "10Gi"),  # not bound yet: cannot be changed
         ("200Mi", "200Mi", "300Mi", "200Mi"),  # rounded up by the driver
     ],

@@ -89,8 +89,8 @@ async def observed(kube: Kube, namespace: str) -> None:
 async def test_an_operator_killed_at_any_request_rotates_once_and_keeps_the_overlap(
     kube: Kube, namespace: str, connection: Connection, answered: bool
 ) -> None:
-    spec = {"apiKeys": [{"name": name, "scopes": ["read"]} for name in ("default", "other")]}
-    await kube.tenant(namespace, **spec)
+    both = [{"name": name, "scopes": ["read"]} for name in ("default", "other")]
+    await kube.tenant(namespace, apiKeys=both)
     async with Cluster(connection) as cluster:
         await keys.ensure(cluster, await typed(kube, namespace), NOW)
         await observed(kube, namespace)
