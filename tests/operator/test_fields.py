@@ -102,9 +102,7 @@ def environment(path: str, name: str, first: Any, second: Any, **more: Any) -> R
     return Row(path, first, second, DEPLOYMENT, variable(name), (shown[0], shown[1]), rolls=True, **more)
 
 
-def same(
-    path: str, first: Any, second: Any, kind: Kind, get: Getter, rolls: bool = False, **more: Any
-) -> Row:
+def same(path: str, first: Any, second: Any, kind: Kind, get: Getter, rolls: bool = False, **more: Any) -> Row:
     """A field that shows as it is."""
     return Row(path, first, second, kind, get, (first, second), rolls=rolls, **more)
 
@@ -144,14 +142,16 @@ TABLE = [
     same("imagePullPolicy", "Always", "Never", DEPLOYMENT, container("imagePullPolicy"), rolls=True),
     same("imagePullSecrets", [{"name": "a"}, {"name": "b"}], [{"name": "b"}], DEPLOYMENT, pod("imagePullSecrets"),
          rolls=True),
-    environment("llm.provider", "LLM_PROVIDER", "openai", "google"),
+    Row("llm", OPENAI, {"provider": "google"}, DEPLOYMENT, variable("LLM_PROVIDER"), ("openai", "google"), rolls=True),
+    environment("llm.provider", "LLM_PROVIDER", "openai", "google", beside={"llm": {}}),
     environment("llm.model", "LLM_MODEL", "small", "large", beside={"llm": OPENAI}),
     environment("llm.apiBase", "LLM_API_BASE", "https://a.example/v1", "http://b.example", beside={"llm": OPENAI}),
     same("llm.apiKeySecretRef", {"name": "a", "key": "k"}, {"name": "b", "key": "k"}, DEPLOYMENT,
          variable("OPENAI_API_KEY"), rolls=True, beside={"llm": OPENAI}),
-    same("llm", {"provider": "groq"}, {"provider": "groq"}, NETWORK_POLICY, lambda one: len(one["spec"]["egress"]),
-         rolls=True)._replace(second={"provider": "openai"}, shown=(2, 2)),
-    environment("embedding.provider", "EMBEDDING_PROVIDER", "openai", "google"),
+    Row("llm", {"provider": "groq"}, OPENAI, NETWORK_POLICY, lambda one: len(one["spec"]["egress"]), (2, 2), True),
+    Row("embedding", OPENAI, {"provider": "google"}, DEPLOYMENT, variable("EMBEDDING_PROVIDER"), ("openai", "google"),
+        rolls=True),
+    environment("embedding.provider", "EMBEDDING_PROVIDER", "openai", "google", beside={"embedding": {}}),
     environment("embedding.model", "EMBEDDING_MODEL", "small", "large", beside={"embedding": OPENAI}),
     environment("embedding.apiBase", "EMBEDDING_API_BASE", "https://a.example", "http://b.example",
                 beside={"embedding": OPENAI}),

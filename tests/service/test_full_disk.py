@@ -5,6 +5,7 @@ The volume is a small file system of the service's own, in a mount namespace tha
 
 import os
 import random
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def service(tmp_path: Path) -> Iterator[RunningService]:
 class Volume:
     def __init__(self, service: RunningService, tmp_path: Path) -> None:
         self.path = Path(f"/proc/{service.process.pid}/root{tmp_path}/data")
+        self.path_within = tmp_path / "data"
 
     def free(self) -> int:
         volume = os.statvfs(self.path)
@@ -89,6 +91,21 @@ def test_a_full_volume_refuses_writes_and_still_reads_and_deletes(service: Runni
     assert store(client, 1_000).status_code == 200
     until((volume.path / "default" / "ballast").exists)
     assert not [line for line in service.log() if line["level"] == "error"]
+
+
+def test_a_full_volume_that_grows_takes_memories_again_without_a_restart(
+    service: RunningService, tmp_path: Path
+) -> None:
+    client, volume = service.ready(), Volume(service, tmp_path)
+    assert store(client, 1).status_code == 200
+    volume.fill_up()
+    assert store(client, 2).status_code == 507
+    assert client.get("/readyz").status_code == 200
+    user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+    within = ["nsenter", f"--target={service.process.pid}", *user, "--mount"]
+    subprocess.run([*within, "mount", "-o", "remount,size=64m", str(volume.path_within)], check=True)
+    assert store(client, 2).status_code == 200
+    until((volume.path / "default" / "ballast").exists)
 
 
 def test_a_person_can_be_erased_on_a_full_volume(service: RunningService, tmp_path: Path) -> None:
