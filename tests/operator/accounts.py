@@ -78,7 +78,7 @@ def _is_operator(manifest: Manifest) -> bool:
 
 def _namespace(manifest: Manifest) -> str:
     """Empty for what is the whole cluster's."""
-    return "" if manifest["kind"].startswith("Cluster") else str(manifest["metadata"]["namespace"])
+    return str(manifest["metadata"].get("namespace", ""))
 
 
 async def _make(kube: Kube, path: str, manifest: Manifest) -> None:

@@ -109,7 +109,7 @@ def same(path: str, first: Any, second: Any, kind: Kind, get: Getter, rolls: boo
 
 HOST = {"hostname": "NAME.NAMESPACE.example.com"}
 OPENAI = {"provider": "openai"}
-PEERS = [
+PEERS: list[dict[str, Any]] = [
     {
         "podSelector": {
             "matchLabels": {"app": "a"},
@@ -277,11 +277,13 @@ def spec_of(row: Row, value: Any, name: str, namespace: str) -> Manifest:
     for step in above:
         part = part.setdefault(step, {})
     part[last] = value
-    return filled(spec, name, namespace)
+    made: Manifest = filled(spec, name, namespace)
+    return made
 
 
 def filled(value: Any, name: str, namespace: str) -> Any:
-    return json.loads(json.dumps(value).replace("NAMESPACE", namespace).replace("NAME", name))
+    text = json.dumps(value).replace("NAMESPACE", namespace).replace("NAME", name)
+    return json.loads(text)
 
 
 async def state(kube: Kube, namespace: str, name: str) -> str:

@@ -32,7 +32,7 @@
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: ['']
   resources: [secrets]
-  verbs: [get, create, patch]
+  verbs: [get, create, patch, delete]
 - apiGroups: ['']
   resources: [pods]
   verbs: [list, watch, patch]
