@@ -80,7 +80,7 @@ class Readings:
     def _has_grown(self, key: TenantKey) -> bool:
         """Whether the volume is another size than when it was read."""
         newest = self.newest.get(key)
-        return newest is not None and newest.claim != self._claim(key) and self._due[key] - time.monotonic() > 0
+        return newest is not None and newest.claim != self._claim(key)
 
     def _claim(self, key: TenantKey) -> str | None:
         claim = self._seen.child(VOLUME_CLAIM, key) or {}
@@ -97,6 +97,8 @@ class Readings:
                 reading = None
         if reading is None:
             self._due[key] = time.monotonic() + RETRY_SECONDS
+            if self._has_grown(key):
+                del self.newest[key]  # old news, and no reason to ask again before it is time
             return
         self._due[key] = time.monotonic() + (FULL_SECONDS if reading.fills else READ_SECONDS)
         reading = msgspec.structs.replace(reading, claim=claim)

@@ -79,6 +79,11 @@ def test_the_claim_asks_for_what_it_grew_to(grown: str, asked: str, capacity: st
     assert storage.claim_size(growing(grown=grown), there) == claimed
 
 
+@pytest.mark.parametrize(("percent", "often"), [(69, False), (70, True)])
+def test_a_volume_that_fills_up_is_looked_at_more_often(percent: float, often: bool) -> None:
+    assert reading(percent).fills == often
+
+
 def test_at_its_max_it_is_said_until_there_is_room_again() -> None:
     one, there = growing(max="10Gi"), {VOLUME_CLAIM: claim(), DEPLOYMENT: seen().children[DEPLOYMENT]}
     full = observe(one, seen(children=there, reading=reading(85)), NOW)
