@@ -146,8 +146,3 @@ async def test_the_definition_of_the_tenants_is_deleted_with_tenants_there(
     await kube.until_gone(CRD, "", crd["metadata"]["name"])
     for policy, namespace in namespaces.items():
         await assert_followed(kube, namespace, policy)
-    if operator == "running":
-        await install_crd(kube, crd)
-        again = await kube.namespace()
-        await made(kube, again, "Retain")
-        await made(kube, namespaces["Retain"], "Retain")  # and adopts what was kept
