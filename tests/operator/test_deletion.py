@@ -137,9 +137,11 @@ async def test_the_definition_of_the_tenants_is_deleted_with_tenants_there(
     namespaces = {policy: await kube.namespace() for policy in ("Retain", "Delete")}
     for policy, namespace in namespaces.items():
         await made(kube, namespace, policy)
-    # The garbage collector learns of new kinds of owners every half minute.
-    await kube.delete(DEPLOYMENT, namespaces["Delete"], "customer1")
-    await kube.until(DEPLOYMENT, namespaces["Delete"], "customer1", lambda found: found)
+    # The garbage collector learns of new kinds of owners every half minute: here it shows that it knows ours.
+    first = await kube.namespace()
+    await made(kube, first, "Delete")
+    await kube.delete(TENANT, first, "customer1")
+    await assert_followed(kube, first, "Delete")
     if operator == "gone":
         process.stop()
     await kube.call("DELETE", CRD.path(None, crd["metadata"]["name"]))
