@@ -55,6 +55,7 @@ class Operator:
         self.seen = Seen()
         self.reconciler = Reconciler(cluster, self.seen, settings)
         self.queue = TenantQueue(self._reconcile, settings.workers)
+        self.reconciler.rolling.wake = self.queue.mark
         self.readings = Readings(self.seen, self.queue.mark)
         self.reconciler.readings = self.readings.newest
         self._cluster = cluster
@@ -62,6 +63,8 @@ class Operator:
         self._settings = settings
         self._take_signals = take_signals
         self._installations = installations
+        if installations is not None:
+            self.reconciler.rolling.serves = installations.serves
         self._told: dict[Kind, float] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -124,6 +127,7 @@ class Operator:
             if kind not in OPTIONAL or kind in self.reconciler.served:
                 for namespace in self._settings.watch_namespaces or (None,):
                     await self._list(kind, namespace)
+        self.reconciler.rolling.refresh()
         for tenant in list(self.seen.tenants()):
             key = TenantKey(tenant["metadata"]["namespace"], tenant["metadata"]["name"])
             self.reconciler.forget_keys(key)

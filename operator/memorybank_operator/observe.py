@@ -19,6 +19,7 @@ from memorybank_operator.api.status import (
     Phase,
     Problem,
     Reason,
+    RolloutStatus,
     StorageStatus,
     TenantStatus,
 )
@@ -38,9 +39,11 @@ IN_PROGRESS = frozenset(
         Reason.ROUTE_PENDING,
         Reason.PROGRESSING,
         Reason.WAITING,
+        Reason.ROLLOUT_QUEUED,
+        Reason.ROLLOUT_PAUSED,
     }
 )
-"""Reasons that time alone is expected to cure; with others the tenant is degraded."""
+"""Reasons that are no fault of this tenant's, and need nothing done to it; with others it is degraded."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -67,6 +70,9 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     reading: Reading | None = None
     key_rotation: KeyRotation | None = None
     keys_note: str = ""
+    rollout: RolloutStatus | None = None
+    held: Problem | None = None
+    """Why the tenant does not run the image that is wanted."""
 
 
 def observe(tenant: Tenant, observed: Observed, now: datetime.datetime) -> TenantStatus:
@@ -75,7 +81,7 @@ def observe(tenant: Tenant, observed: Observed, now: datetime.datetime) -> Tenan
     storage = _storage(tenant, observed)
     access = _access(tenant, observed)
     available = _available(tenant, observed)
-    stalled = _stalled(observed.refusals, access)
+    stalled = _stalled(observed, access, available)
     ready = _ready(tenant, stalled, secrets, storage, access, available, observed)
     reconciling = _reconciling(tenant, ready, stalled)
     verdicts = {
@@ -94,6 +100,7 @@ def observe(tenant: Tenant, observed: Observed, now: datetime.datetime) -> Tenan
         api_key_secret_ref=LocalReference(name=observed.key_secret),
         image=observed.image,
         default_image=observed.default_image,
+        rollout=observed.rollout,
         memories=_memories(tenant.status.memories, observed.reading),
         key_rotation=observed.key_rotation,
         storage=_volume(tenant, observed.children.get(VOLUME_CLAIM), observed.reading),
@@ -241,11 +248,15 @@ def _refused_pod(observed: Observed, status: Manifest) -> Problem | None:
     return Problem(Reason.REFUSED, f"The API server refuses the pod: {failure.get('message', 'no reason is given')}")
 
 
-def _stalled(refusals: tuple[Problem, ...], access: Verdict) -> Verdict:
-    if refusals:
+def _stalled(observed: Observed, access: Verdict, available: Verdict) -> Verdict:
+    if refusals := observed.refusals:
         return Verdict(True, refusals[0].reason, "; ".join(refusal.message for refusal in refusals))
     if access.reason in (Reason.HOSTNAME_TAKEN, Reason.ROUTE_REJECTED):
         return Verdict(True, access.reason, access.message)
+    if observed.held is not None and observed.held.reason is Reason.ROLLED_BACK:
+        neither = not available.status and available.reason not in IN_PROGRESS
+        also = f" The former image does not answer either: {available.message}" if neither else ""
+        return Verdict(True, Reason.ROLLED_BACK, observed.held.message + also)
     return Verdict(False, Reason.PROGRESSING, "Nothing stands in the way.")
 
 
@@ -279,6 +290,8 @@ def _ready(  # noqa: PLR0911 (a list of cases)
     for verdict in needed:
         if not verdict.status:
             return Verdict(False, verdict.reason, verdict.message)
+    if observed.held is not None:
+        return Verdict(False, observed.held.reason, observed.held.message)
     if not _rolled_out(observed.children.get(DEPLOYMENT)):
         return Verdict(False, Reason.PROGRESSING, "The pod is being replaced.")
     if asleep:

@@ -2,6 +2,9 @@
 
 Events only mark a tenant. A tenant is marked once however many events there were; it is never looked at by two workers
 at a time; one that fails waits longer each time, alone.
+
+A tenant whose requests hang would hold its worker, and a few of them all workers. So an attempt has a time limit, and a
+tenant that ran out of it is tried again by a small share of the workers, which are more patient: the others stay free.
 """
 
 import asyncio
@@ -20,25 +23,34 @@ Handle = Callable[[TenantKey], Awaitable[float | None]]
 
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 120.0
+PATIENCE_SECONDS = 10.0
+"""A usual attempt takes milliseconds; this one hangs."""
+LONGEST_ATTEMPT_SECONDS = 120.0
+"""Also where time is given: many requests, each of which is answered late."""
 
 
 class TenantQueue:
     """The tenants to look at, and the workers that do."""
 
-    def __init__(self, handle: Handle, workers: int) -> None:
+    def __init__(self, handle: Handle, workers: int, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._handle = handle
-        self._workers = workers
+        self._share = max(1, workers // 4)
+        self._workers = max(1, workers - self._share)
+        self._patience = patience_seconds
         self._ready: asyncio.Queue[TenantKey] = asyncio.Queue()
+        self._troubled: asyncio.Queue[TenantKey] = asyncio.Queue()
         self._waiting: set[TenantKey] = set()
         self._running: set[TenantKey] = set()
         self._again: set[TenantKey] = set()
         self._later: dict[TenantKey, asyncio.TimerHandle] = {}
         self._failures: dict[TenantKey, int] = {}
+        self._late: set[TenantKey] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._work(), name=f"worker {n}") for n in range(self._workers)]
+        lanes = [self._ready] * self._workers + [self._troubled] * self._share
+        self._tasks = [asyncio.create_task(self._work(lane), name=f"worker {n}") for n, lane in enumerate(lanes)]
 
     def mark(self, key: TenantKey) -> None:
         """Look at this tenant as soon as a worker is free."""
@@ -51,11 +63,12 @@ class TenantQueue:
             self._again.add(key)
         elif key not in self._waiting:
             self._waiting.add(key)
-            self._ready.put_nowait(key)
+            (self._troubled if key in self._late else self._ready).put_nowait(key)
 
     async def settled(self) -> None:
         """Return when nothing is waiting or being worked on."""
-        await self._ready.join()
+        for lane in (self._ready, self._troubled, self._ready):
+            await lane.join()
 
     async def stop(self, seconds: float) -> None:
         """Let what is being worked on come to its end, for so long; then cancel it."""
@@ -71,13 +84,14 @@ class TenantQueue:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _work(self) -> None:
+    async def _work(self, lane: asyncio.Queue[TenantKey]) -> None:
+        limit = self._patience if lane is self._ready else LONGEST_ATTEMPT_SECONDS
         while not self._stopping:
-            key = await self._ready.get()
+            key = await lane.get()
             self._waiting.discard(key)
             self._running.add(key)
             try:
-                delay = await self._attempt(key)
+                delay = await self._attempt(key, limit)
             finally:
                 self._running.discard(key)
             if key in self._again:
@@ -85,19 +99,22 @@ class TenantQueue:
                 self.mark(key)
             elif delay is not None and not self._stopping:
                 self._later[key] = asyncio.get_running_loop().call_later(delay, self.mark, key)
-            self._ready.task_done()
+            lane.task_done()
 
-    async def _attempt(self, key: TenantKey) -> float | None:
+    async def _attempt(self, key: TenantKey, limit: float) -> float | None:
         with logs.about(tenant=str(key), reason="Reconciling"):
-            return await self._handled(key)
+            return await self._handled(key, limit)
 
-    async def _handled(self, key: TenantKey) -> float | None:
+    async def _handled(self, key: TenantKey, limit: float) -> float | None:
         try:
-            delay = await self._handle(key)
+            async with asyncio.timeout(limit):
+                delay = await self._handle(key)
         except Transient as error:
             delay = self._backoff(key)
+            (self._late.add if isinstance(error, TimeoutError) else self._late.discard)(key)
+            why = str(error) or "no answer in time"
             logger.warning(
-                "the attempt failed and is repeated in %.1f s: %s", delay, error, extra={"reason": "AttemptFailed"}
+                "the attempt failed and is repeated in %.1f s: %s", delay, why, extra={"reason": "AttemptFailed"}
             )
             return delay
         except Exception:
@@ -106,6 +123,7 @@ class TenantQueue:
             logger.exception("the attempt failed by a fault of the operator", extra={"reason": "OperatorFault"})
             return delay
         self._failures.pop(key, None)
+        self._late.discard(key)
         return delay
 
     def _backoff(self, key: TenantKey) -> float:

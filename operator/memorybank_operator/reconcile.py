@@ -18,7 +18,7 @@ from memorybank_operator.applying import apply_children, refresh_access
 from memorybank_operator.cluster import Cluster, NamespaceTerminating, NotFound
 from memorybank_operator.desired import Context, children
 from memorybank_operator.desired.access import endpoint
-from memorybank_operator.desired.context import choose_image, owner_reference
+from memorybank_operator.desired.context import owner_reference
 from memorybank_operator.desired.secrets import shown_secret
 from memorybank_operator.events import tell
 from memorybank_operator.keys import Keyring
@@ -26,6 +26,7 @@ from memorybank_operator.kinds import CHILDREN, HTTP_ROUTE, POD, TENANT, VOLUME_
 from memorybank_operator.measured import Reading
 from memorybank_operator.observe import Observed, observe
 from memorybank_operator.reporting import write_status
+from memorybank_operator.rolling import Plan, Rolling
 from memorybank_operator.rotation import utc
 from memorybank_operator.seen import Seen, TenantKey, asked
 from memorybank_operator.settings import Settings
@@ -54,6 +55,7 @@ class Reconciler:
     ) -> None:
         self.served: frozenset[Kind] = frozenset()
         self.readings: Mapping[TenantKey, Reading] = {}
+        self.rolling = Rolling(seen, settings, clock)
         self._cluster = cluster
         self._seen = seen
         self._settings = settings
@@ -98,6 +100,7 @@ class Reconciler:
             metrics.RECONCILES.labels(result=result).inc()
             tracing.ended(result)
             self._count_phase(key)
+            self.rolling.settle(key)
         return again
 
     def _count_phase(self, key: TenantKey) -> None:
@@ -126,17 +129,22 @@ class Reconciler:
                 "the resource cannot be read: %s; install this operator's CRD", error, extra={"reason": "Unreadable"}
             )
             return RETRY_SECONDS
-        context = self._context(tenant)
+        plan = self.rolling.plan(key, tenant)
+        context = self._context(tenant, plan)
         keyring = self._keyrings.get(key, Keyring())
         refusals: tuple[Problem, ...] = ()
         if not (tenant.metadata.deletion_timestamp or tenant.spec.paused):
             if await self._has_gone(tenant, context):
                 return None
             keyring = await self._keys(key, tenant)
+            if plan.taken_back is not None:
+                tenant = await self._tell_taken_back(key, tenant, context, plan, plan.taken_back)
             refusals = await apply_children(self._cluster, self._seen, key, tenant, context)
             await refresh_access(self._cluster, self._seen, key, keyring)
-        told = await self._report(key, tenant, context, keyring, refusals, asked(manifest))
-        again = [seconds for seconds in (self._until(keyring.due), _retry(keyring, refusals)) if seconds is not None]
+        plan = self.rolling.outcome(key, tenant, plan)
+        told = await self._report(key, tenant, context, keyring, refusals, plan, asked(manifest))
+        waits = (self._until(keyring.due), _retry(keyring, refusals), plan.look_again)
+        again = [seconds for seconds in waits if seconds is not None]
         if told.storage is not None and told.storage.grown_to != growth.kept_growth(tenant):
             again.append(SOON_SECONDS)  # decided and written down: now the claim's turn
         return min(again, default=None)
@@ -146,6 +154,18 @@ class Reconciler:
         if moment is None:
             return None
         return max(0.0, (datetime.datetime.fromisoformat(moment) - self._clock()).total_seconds()) + 1.0
+
+    async def _tell_taken_back(
+        self, key: TenantKey, tenant: Tenant, context: Context, plan: Plan, problem: Problem
+    ) -> Tenant:
+        """Say that an image has failed, before anything is done about it: an operator that ends here knows it then."""
+        manifest = self._seen.tenant(key)
+        if manifest is None:
+            return tenant
+        await self._report(key, tenant, context, self._keyrings.get(key, Keyring()), (), plan, asked(manifest))
+        logger.warning(problem.message, extra={"reason": problem.reason})
+        await tell(self._cluster, tenant, problem.reason, problem.message, warning=True)
+        return msgspec.convert(self._seen.tenant(key) or manifest, Tenant)
 
     async def _bequeath(self, key: TenantKey) -> None:
         """Under Delete, give volume and keys to the deleted tenant, so that the garbage collector takes them.
@@ -162,13 +182,14 @@ class Reconciler:
             await keys.bequeath(self._cluster, tenant)
         self._deleted.pop(key, None)
 
-    def _context(self, tenant: Tenant) -> Context:
+    def _context(self, tenant: Tenant, plan: Plan) -> Context:
         key = TenantKey(tenant.metadata.namespace, tenant.metadata.name)
         claim = self._seen.child(VOLUME_CLAIM, key) or {}
         requests = claim.get("spec", {}).get("resources", {}).get("requests", {})
         return Context(
             settings=self._settings,
-            image=choose_image(tenant, self._settings),
+            image=plan.image,
+            template=plan.template,
             volume_request=requests.get("storage"),
             volume_capacity=claim.get("status", {}).get("capacity", {}).get("storage"),
             hostname_free=self._hostname_free(tenant),
@@ -225,6 +246,7 @@ class Reconciler:
         context: Context,
         keyring: Keyring,
         refusals: tuple[Problem, ...],
+        plan: Plan,
         known: tuple[Any, ...],
     ) -> TenantStatus:
         mine = self._seen.children(key)
@@ -244,6 +266,8 @@ class Reconciler:
             reading=self.readings.get(key),
             key_rotation=keyring.rotation if keyring.access_digest else tenant.status.key_rotation,
             keys_note=keyring.note,
+            rollout=plan.rollout,
+            held=plan.held,
         )
         status = observe(tenant, observed, self._clock())
         if status != tenant.status:

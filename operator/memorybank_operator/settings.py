@@ -33,6 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     cluster_cidrs: tuple[str, ...] = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
     workers: int = 8
+    max_concurrent_rollouts: int = 5
+    rollout_deadline_seconds: int = 600
     resync_seconds: int = 300
     health_port: int = 8080
     metrics_port: int = 9090
@@ -79,6 +81,18 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         ),
         cluster_cidrs=read("CLUSTER_CIDRS", usual.cluster_cidrs, _ranges, "a comma list of ranges such as 10.0.0.0/8"),
         workers=read("WORKERS", usual.workers, _between(1, 256), "a number from 1 to 256"),
+        max_concurrent_rollouts=read(
+            "MAX_CONCURRENT_ROLLOUTS",
+            usual.max_concurrent_rollouts,
+            _between(1, 1000),
+            "a number of tenants from 1 to 1000",
+        ),
+        rollout_deadline_seconds=read(
+            "ROLLOUT_DEADLINE_SECONDS",
+            usual.rollout_deadline_seconds,
+            _between(1, 86400),
+            "a number of seconds from 1 to 86400",
+        ),
         resync_seconds=read(
             "RESYNC_SECONDS", usual.resync_seconds, _between(1, 86400), "a number of seconds from 1 to 86400"
         ),

@@ -19,6 +19,8 @@ ROTATION_ANNOTATION: Final = f"{GROUP}/rotation"
 """On the access Secret: the request that was acted on last, and which Secret it replaces."""
 DESIRED_ANNOTATION: Final = f"{GROUP}/desired"
 """On every child: the digest of what was applied last, by which a field that is no longer desired is noticed."""
+TEMPLATE_ANNOTATION: Final = f"{GROUP}/template"
+"""On the Deployment: the pod template as it was applied, and a digest of what it was rendered from."""
 ACCESS_ANNOTATION: Final = f"{GROUP}/access"
 """On a running pod: the digest of its access file; changing it makes the kubelet refresh the volume at once."""
 

@@ -65,6 +65,10 @@ class Reason(enum.StrEnum):
     SECRETS_PRESENT = "SecretsPresent"
     SECRET_MISSING = "SecretMissing"  # noqa: S105
     SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105
+    # another image
+    ROLLOUT_QUEUED = "RolloutQueued"
+    ROLLOUT_PAUSED = "RolloutPaused"
+    ROLLED_BACK = "RolledBack"
     # what the API server refused
     NAME_TAKEN = "NameTaken"
     REFUSED = "Refused"
@@ -120,6 +124,41 @@ class KeyRotation(Part, frozen=True):
     ) = None
 
 
+class FailedImage(Part, frozen=True):
+    """An image on which the tenant's pod did not become ready, and from which it was taken back."""
+
+    image: Annotated[str, Meta(max_length=512, description="The image.")]
+    message: Annotated[str, Meta(max_length=4096, description="Why the pod did not become ready on it.")]
+    wish: Annotated[
+        str,
+        Meta(max_length=64, description="Digest of what was asked of the pod; if that changes, it is tried again."),
+    ]
+    request: Annotated[
+        str, Meta(max_length=64, description="Digest of the annotation memorybank.dev/reconcile; likewise.")
+    ] = ""
+
+
+class RolloutStatus(Part, frozen=True):
+    good_image: (
+        Annotated[str, Meta(max_length=512, description="The image on which the tenant's pod was ready last.")] | None
+    ) = None
+    since: (
+        Annotated[
+            str,
+            Meta(
+                description="When the pod was given an image on which it is not ready yet.",
+                extra_json_schema={"format": "date-time"},
+            ),
+        ]
+        | None
+    ) = None
+    failed: Annotated[FailedImage, Meta(description="The image that the tenant was taken back from.")] | None = None
+    template: (
+        Annotated[str, Meta(max_length=64, description="Digest of the pod template that the operator applied last.")]
+        | None
+    ) = None
+
+
 class TenantStatus(Part, frozen=True):
     observed_generation: (
         Annotated[int, Meta(description="The generation of the spec that was acted on last.")] | None
@@ -139,6 +178,7 @@ class TenantStatus(Part, frozen=True):
         | None
     ) = None
     key_rotation: Annotated[KeyRotation, Meta(description="The last rotation by annotation.")] | None = None
+    rollout: Annotated[RolloutStatus, Meta(description="The change from one image to another.")] | None = None
     memories: Annotated[MemoryCounts, Meta(description="Counts of memories.")] | None = None
     storage: Annotated[StorageStatus, Meta(description="The volume.")] | None = None
     conditions: Annotated[

@@ -6,6 +6,7 @@ import msgspec
 
 from memorybank_operator.api.names import API_VERSION, KIND, child_labels
 from memorybank_operator.api.tenant import Tenant
+from memorybank_operator.desired.template import Record
 from memorybank_operator.kinds import Kind
 from memorybank_operator.settings import Settings
 
@@ -15,7 +16,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
     settings: Settings
     image: str
-    """The image to run: see `choose_image`."""
+    """The image to run: the wanted one (see `choose_image`), or the last good one while that has to wait."""
+    template: Record | None = None
+    """The pod template as it was applied last: see `desired.template`."""
     volume_request: str | None = None
     """What a claim that is there already asks for."""
     volume_capacity: str | None = None

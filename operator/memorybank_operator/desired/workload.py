@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from memorybank_operator.api.names import access_secret, child_labels, selector_labels
 from memorybank_operator.api.tenant import Embedding, Llm, Tenant
+from memorybank_operator.desired import template
 from memorybank_operator.desired.context import Context, given, manifest
 from memorybank_operator.kinds import DEPLOYMENT, SERVICE_ACCOUNT
 
@@ -26,7 +27,7 @@ def service_account(tenant: Tenant, context: Context) -> dict[str, Any]:
 
 def deployment(tenant: Tenant, context: Context) -> dict[str, Any]:
     """One replica, replaced only after it has ended."""
-    return manifest(
+    made = manifest(
         DEPLOYMENT,
         tenant,
         spec={
@@ -39,6 +40,7 @@ def deployment(tenant: Tenant, context: Context) -> dict[str, Any]:
             "template": {"metadata": _pod_metadata(tenant), "spec": _pod(tenant, context)},
         },
     )
+    return template.keep(made, tenant, context.image, context.template)
 
 
 def provider_key_variable(provider: str) -> str:

@@ -4,7 +4,7 @@ import sqlite3
 import uuid
 from pathlib import Path
 
-from memorybank_service.store import StoreError, erasure, notes, spaces
+from memorybank_service.store import StoreError, erasure, going_back, notes, spaces
 from memorybank_service.store.days import DAY_OF_MEMORY
 from memorybank_service.store.foreign_log import remove_foreign_log
 from memorybank_service.store.records import Space
@@ -186,7 +186,7 @@ def _casefold(value: object) -> str | None:
 def open_database(path: Path, space: Space) -> sqlite3.Connection:
     """The writing connection to a store of this version, made if there is none, brought up to it if it is older.
 
-    Raises StoreError where the file is no store, or one that a newer version wrote.
+    Raises StoreError where the file is no store, or one that a newer version wrote to.
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         needed = ".".join(map(str, OLDEST_SQLITE))
@@ -195,10 +195,12 @@ def open_database(path: Path, space: Space) -> sqlite3.Connection:
     try:
         connection = connect(path)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION and going_back.take_copy(connection, path, copy_before_migration(path, VERSION), VERSION):
+            connection, version = connect(path), VERSION
         if version > VERSION:
             raise StoreError(
                 f"{path} was written by a newer version (its schema is {version}, this program knows {VERSION}); "
-                "run that version or a newer one"
+                "run that version or a newer one, or restore a backup that is older"
             )
         if version == 0:
             _create(connection, space)
@@ -233,15 +235,12 @@ def _create(connection: sqlite3.Connection, space: Space) -> None:
 
 def _migrate(connection: sqlite3.Connection, path: Path, version: int) -> None:
     """All or nothing; the copy is whole before the first change."""
-    copy = copy_before_migration(path, version)
-    unfinished = copy.with_suffix(".part")
-    unfinished.unlink(missing_ok=True)
-    connection.execute("VACUUM INTO ?", (str(unfinished),))
-    unfinished.replace(copy)
+    going_back.make_copy(connection, copy_before_migration(path, version))
     connection.execute("BEGIN IMMEDIATE")
     for step in range(version, VERSION):
         for statements in _MIGRATIONS[step]:
             _run(connection, statements)
+    going_back.note_untouched(connection, version)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 

@@ -90,6 +90,7 @@ class SqliteStore(SqliteJobs):
         self.spool = Spool(directory / "imports", self.room)
         self._index.notice()
         self.room.take_ballast()
+        self._writer.answer()
 
     @property
     def space(self) -> str:

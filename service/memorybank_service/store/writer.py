@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
-from memorybank_service.store import StoreError, StoreFullError
+from memorybank_service.store import StoreError, StoreFullError, going_back
 from memorybank_service.store.room import Room
 
 log = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ class _Outcome(Generic[Result]):
 class Writer:
     def __init__(self, connection: sqlite3.Connection, room: Room) -> None:
         self._connection, self._room = connection, room
+        self._answers = self._touched = False
         self._jobs: queue.SimpleQueue[_Job[object] | _Alone[object] | None] = queue.SimpleQueue()
         self._closed = False
         self._lock = threading.Lock()
@@ -132,6 +133,10 @@ class Writer:
                 raise StoreError("the store is closed")
             self._jobs.put(_Alone(work, done))  # type: ignore[arg-type]  # all kinds of results
         return done
+
+    def answer(self) -> None:
+        """The store is prepared: what is written from now on may be for somebody who gets an answer."""
+        self._answers = True
 
     def close(self) -> None:
         """Returns when everything that was submitted is on disk."""
@@ -174,11 +179,15 @@ class Writer:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             outcomes = [job.run(self._connection) for job in group]
+            touched = self._answers and any(job.urgency != "small" for job in group)
+            if touched and not self._touched:
+                going_back.note_touched(self._connection)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             return _failure(error)
+        self._touched = self._touched or touched
         for outcome in outcomes:
             outcome.publish()
         return None
