@@ -37,6 +37,9 @@ SAME_SECOND: Final = 1.5
 HANDOVER_SECONDS: Final = 2 * LOOK_SECONDS
 """An elder that comes back gives the younger, which has served meanwhile, so long to notice and stand back."""
 
+MOST_NAMED: Final = 5
+"""Of installations, and of namespaces of each: a Lease can say anything, a message stays short."""
+
 
 class Installation(NamedTuple):
     """Another installation, or our own, as its Lease describes it."""
@@ -163,15 +166,19 @@ class Installations:
 
 
 def _described(elders: tuple[Installation, ...]) -> str:
-    theirs = "; ".join(
-        f"the one in {elder.namespace} serves "
-        + ("all" if EVERYWHERE in elder.watches else ", ".join(sorted(elder.watches)))
-        for elder in elders
-    )
+    theirs = "; ".join(f"the one in {elder.namespace} serves {_served(elder)}" for elder in elders[:MOST_NAMED])
     return (
         f"An older installation serves namespaces that this one watches too: {theirs}. This one leaves them alone:"
         " uninstall one of them, or give each its own watchNamespaces."
     )
+
+
+def _served(elder: Installation) -> str:
+    if EVERYWHERE in elder.watches:
+        return "all"
+    names = sorted(elder.watches)
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def _event(lease: Manifest, reason: str, kind: str, message: str) -> Manifest:

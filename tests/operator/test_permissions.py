@@ -18,7 +18,7 @@ from .accounts import Account
 from .conftest import OperatorProcess
 from .installing import an_older_installation
 from .kube import Kube
-from .walk import walk
+from .walk import repair, walk
 
 WHERE = "operator/memorybank_operator/permissions.py"
 
@@ -81,6 +81,26 @@ async def test_in_named_namespaces_no_right_is_missing_and_none_idle(audited: Co
     assert_watches_are_narrow(asked)
     watched = {request.namespace for request in asked if request.resource == audit.resource("apps", "deployments")}
     assert watched == set(namespaces)
+
+
+async def test_without_any_right_in_the_cluster_named_namespaces_are_served_all_the_same(
+    audited: ControlPlane, tmp_path: Path
+) -> None:
+    async with Kube(from_kubeconfig(audited.kubeconfig)) as kube:
+        namespace = await kube.namespace()
+        account = Account("memorybank-confined", f"--set=watchNamespaces={{{namespace}}}")
+        for role in account.roles:
+            if role["kind"] == "ClusterRole":
+                role["rules"] = []
+        file = await account.kubeconfig(audited, tmp_path)
+        process = OperatorProcess(file, OPERATOR_NAMESPACE=account.namespace, WATCH_NAMESPACES=namespace)
+        process.start()
+        try:
+            await kube.observed(await kube.tenant(namespace))
+            await repair(kube, namespace)
+        finally:
+            status = process.stop()
+    assert status == 0, process.lines[-20:]
 
 
 def assert_watches_are_narrow(asked: list[audit.Request]) -> None:
