@@ -4,12 +4,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lupa.lua51
+import msgspec
 import pytest
 import yaml
 
+from memorybank_operator.api.status import Problem, Reason
+from memorybank_operator.kinds import DEPLOYMENT, VOLUME_CLAIM
+from memorybank_operator.observe import observe
+
+from .tenants import tenant
+from .test_observe import CLAIM, NOW, deployment, seen
+
 ARGOCD = Path(__file__).parents[2] / "config" / "argocd"
-TENANT = ARGOCD / "memorybank.dev" / "MemoryBankTenant"
-TESTS = yaml.safe_load((TENANT / "health_test.yaml").read_text())["tests"]
+FOLDER = ARGOCD / "memorybank.dev" / "MemoryBankTenant"
+TESTS = yaml.safe_load((FOLDER / "health_test.yaml").read_text())["tests"]
 SETTING = "resource.customizations.health.memorybank.dev_MemoryBankTenant"
 WITHHELD = ("string", "math", "io", "os", "debug", "package", "require", "dofile", "loadfile", "coroutine", "python")
 """What Argo CD does not give to such a script."""
@@ -25,25 +33,47 @@ def health(manifest: dict[str, Any]) -> Health:
     for name in WITHHELD:
         lua.globals()[name] = None
     lua.globals()["obj"] = lua.table_from(manifest, recursive=True)
-    found = lua.execute((TENANT / "health.lua").read_text())
+    found = lua.execute((FOLDER / "health.lua").read_text())
     return Health(found["status"], found["message"])
 
 
 @pytest.mark.parametrize("case", TESTS, ids=[Path(case["inputPath"]).stem for case in TESTS])
 def test_a_tenant_in_this_state_has_this_health(case: dict[str, Any]) -> None:
-    manifest = yaml.safe_load((TENANT / case["inputPath"]).read_text())
+    manifest = yaml.safe_load((FOLDER / case["inputPath"]).read_text())
     assert health(manifest) == Health(**case["healthStatus"])
 
 
+@pytest.mark.parametrize(
+    ("spec", "sight", "status"),
+    [
+        ({}, {}, "Healthy"),
+        ({"hibernate": True}, {"children": {DEPLOYMENT: deployment(0, 0), VOLUME_CLAIM: CLAIM}}, "Healthy"),
+        ({"paused": True}, {}, "Suspended"),
+        ({}, {"children": {DEPLOYMENT: deployment(1, 0), VOLUME_CLAIM: CLAIM}}, "Progressing"),
+        ({}, {"secret_problems": (Problem(Reason.SECRET_MISSING, "Secret llm is missing"),)}, "Progressing"),
+        ({}, {"refusals": (Problem(Reason.REFUSED, "exceeded quota"),)}, "Degraded"),
+        ({"hostname": "a.example.com"}, {"hostname_free": False}, "Degraded"),
+    ],
+    ids=["as desired", "asleep", "paused", "starting", "Secret missing", "refused", "host name taken"],
+)
+def test_what_the_operator_says_of_a_tenant_is_understood(
+    spec: dict[str, Any], sight: dict[str, Any], status: str
+) -> None:
+    one = tenant(**spec)
+    said = msgspec.to_builtins(observe(one, seen(**sight), NOW))
+    metadata = {"name": one.metadata.name, "generation": one.metadata.generation}
+    assert health({"metadata": metadata, "status": said}).status == status
+
+
 def test_every_fixture_has_its_test() -> None:
-    assert {f"testdata/{file.name}" for file in (TENANT / "testdata").iterdir()} == {
+    assert {f"testdata/{file.name}" for file in (FOLDER / "testdata").iterdir()} == {
         case["inputPath"] for case in TESTS
     }
 
 
 def test_the_setting_of_argo_cd_is_the_script() -> None:
     setting = yaml.safe_load((ARGOCD / "argocd-cm.yaml").read_text())
-    assert setting["data"] == {SETTING: (TENANT / "health.lua").read_text()}
+    assert setting["data"] == {SETTING: (FOLDER / "health.lua").read_text()}
 
 
 def samples() -> list[dict[str, Any]]:
