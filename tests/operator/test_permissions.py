@@ -18,7 +18,7 @@ from .accounts import Account
 from .conftest import OperatorProcess
 from .installing import an_older_installation
 from .kube import Kube
-from .walk import repair, walk
+from .walk import walk
 
 WHERE = "operator/memorybank_operator/permissions.py"
 
@@ -97,7 +97,6 @@ async def test_without_any_right_in_the_cluster_named_namespaces_are_served_all_
         process.start()
         try:
             await kube.observed(await kube.tenant(namespace))
-            await repair(kube, namespace)
         finally:
             status = process.stop()
     assert status == 0, process.lines[-20:]
