@@ -21,7 +21,7 @@ class Right(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One request as the API server saw it; `answer` is the HTTP status."""
+    """One request as the API server saw it; `answer` is the HTTP status, `why` who allowed it."""
 
     verb: str
     resource: str
@@ -39,11 +39,11 @@ class Request(NamedTuple):
 
 
 def requests(log: Path, account: str) -> list[Request]:
-    """All of an account's (`namespace:name`) requests for resources. The end of a watch is no request."""
+    """All of an account's (`namespace:name`) requests. The end of a watch is no request."""
     found = []
     for line in log.read_text().splitlines():
         event = json.loads(line)
-        if event["user"]["username"] != f"system:serviceaccount:{account}" or "objectRef" not in event:
+        if event["user"]["username"] != f"system:serviceaccount:{account}":
             continue
         if event["verb"] == "watch" and event["stage"] == "ResponseComplete" and event["responseStatus"]["code"] == 200:
             continue
@@ -52,14 +52,15 @@ def requests(log: Path, account: str) -> list[Request]:
 
 
 def _request(event: Manifest) -> Request:
-    target = event["objectRef"]
-    query = urllib.parse.urlsplit(event["requestURI"]).query
+    address = urllib.parse.urlsplit(event["requestURI"])
+    # What is asked about the API itself (/apis/...) is about no object.
+    target = event.get("objectRef", {"resource": address.path})
     return Request(
         verb=event["verb"],
         resource=resource(target.get("apiGroup", ""), target["resource"], target.get("subresource", "")),
         namespace=target.get("namespace", ""),
         name=target.get("name", ""),
-        parameters=dict(urllib.parse.parse_qsl(query)),
+        parameters=dict(urllib.parse.parse_qsl(address.query)),
         answer=event["responseStatus"]["code"],
         why=event.get("annotations", {}).get("authorization.k8s.io/reason", ""),
     )
