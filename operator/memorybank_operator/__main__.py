@@ -39,7 +39,7 @@ async def run(chosen: Settings, connection: Connection) -> int:
     async with Cluster(connection) as cluster:
         announced = announcement(chosen.watch_namespaces)
         leadership = Leadership(cluster, chosen.operator_namespace, chosen.identity, announced)
-        installations = Installations(cluster, chosen.operator_namespace, is_new=lambda: leadership.created)
+        installations = Installations(cluster, chosen.operator_namespace, announced, is_new=lambda: leadership.created)
         operator = Operator(cluster, connection, chosen, take_signals, installations)
         leading = asyncio.Event()
 

@@ -27,6 +27,8 @@ Manifest = dict[str, Any]
 LABELS: Final = {"app.kubernetes.io/name": FIELD_MANAGER, "app.kubernetes.io/component": "installation"}
 SELECTOR: Final = ",".join(f"{name}={value}" for name, value in LABELS.items())
 WATCHES_ANNOTATION: Final = f"{GROUP}/watches"
+STANDS_BACK_ANNOTATION: Final = f"{GROUP}/stands-back-for"
+"""The elders' uids, in the younger's Lease: so an elder's replica that takes over need not wait for it."""
 EVERYWHERE: Final = "*"
 
 LOOK_SECONDS: Final = 5.0
@@ -35,7 +37,7 @@ ABSENT_SECONDS: Final = 15.0
 SAME_SECOND: Final = 1.5
 """Until then, a Lease may be created that counts as older than ours: times of creation have whole seconds."""
 HANDOVER_SECONDS: Final = 2 * LOOK_SECONDS
-"""An elder that comes back gives the younger, which has served meanwhile, so long to notice and stand back."""
+"""An elder that comes back gives the younger, which has served meanwhile, at most so long to notice and stand back."""
 
 MOST_NAMED: Final = 5
 """Of installations, and of namespaces of each: a Lease can say anything, a message stays short."""
@@ -50,6 +52,7 @@ class Installation(NamedTuple):
     watches: frozenset[str]
     told: tuple[str, str]
     """The holder and the time of its last renewal."""
+    stands_back_for: frozenset[str]
 
     def older_than(self, other: "Installation") -> bool:
         return (self.created, self.uid) < (other.created, other.uid)
@@ -70,14 +73,19 @@ def announcement(watch_namespaces: Iterable[str]) -> Manifest:
 def described(lease: Manifest) -> Installation:
     """What a Lease says; one that does not say what it watches watches everything."""
     metadata, spec = lease["metadata"], lease.get("spec") or {}
-    watches = (metadata.get("annotations") or {}).get(WATCHES_ANNOTATION, EVERYWHERE)
+    annotations = metadata.get("annotations") or {}
     return Installation(
         created=metadata["creationTimestamp"],
         uid=metadata["uid"],
         namespace=metadata["namespace"],
-        watches=frozenset(name.strip() for name in watches.split(",") if name.strip()),
+        watches=_named(annotations.get(WATCHES_ANNOTATION, EVERYWHERE)),
         told=(spec.get("holderIdentity") or "", spec.get("renewTime") or ""),
+        stands_back_for=_named(annotations.get(STANDS_BACK_ANNOTATION, "")),
     )
+
+
+def _named(text: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
 class Installations:
@@ -87,13 +95,18 @@ class Installations:
         self,
         cluster: Cluster,
         namespace: str,
+        announced: Manifest | None = None,
         is_new: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`namespace` is our own, where our Lease is; `is_new`: whether that was created a moment ago."""
+        """`namespace` is our own, where our Lease is; `is_new`: whether that was created a moment ago.
+
+        `announced` is what our Lease says at its next renewal, and is changed here.
+        """
         self.elders: tuple[Installation, ...] = ()
         self._cluster = cluster
         self._namespace = namespace
+        self._announced = announced if announced is not None else announcement(())
         self._is_new = is_new
         self._clock = clock
         self._heard: dict[str, tuple[tuple[str, str], float]] = {}
@@ -109,9 +122,11 @@ class Installations:
         if self._is_new():
             await asyncio.sleep(SAME_SECOND)
         await self.look()
+        until = self._clock() + HANDOVER_SECONDS
         if self._juniors:
-            logger.info("waiting %.0f s for a younger installation to stand back", HANDOVER_SECONDS)
-            await asyncio.sleep(HANDOVER_SECONDS)
+            logger.info("waiting for a younger installation to stand back")
+        while self._juniors and self._clock() < until:
+            await asyncio.sleep(1)
             await self.look()
 
     async def look(self) -> bool:
@@ -133,6 +148,7 @@ class Installations:
             return False
         self.elders = elders
         metrics.ELDERS.set(len(elders))
+        self._announced["annotations"][STANDS_BACK_ANNOTATION] = ",".join(elder.uid for elder in elders)
         await self._tell(own)
         return True
 
@@ -149,7 +165,7 @@ class Installations:
                 heard[other.uid] = before if before[0] == other.told else (other.told, now)
         self._heard = heard
         rivals = [other for other in others if now - heard[other.uid][1] < ABSENT_SECONDS and own.overlaps(other)]
-        self._juniors = any(own.older_than(rival) for rival in rivals)
+        self._juniors = any(own.older_than(rival) and own.uid not in rival.stands_back_for for rival in rivals)
         return tuple(sorted(rival for rival in rivals if rival.older_than(own)))
 
     async def _tell(self, lease: Manifest) -> None:

@@ -1,5 +1,6 @@
 """Two installations that watch the same namespace: the younger stands back, and takes over when the elder is gone."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from e2e.cluster.controlplane import ControlPlane
 from memorybank_operator.cluster import Cluster
-from memorybank_operator.installations import ABSENT_SECONDS, Installations
+from memorybank_operator.installations import ABSENT_SECONDS, STANDS_BACK_ANNOTATION, Installations, announcement
 from memorybank_operator.kinds import DEPLOYMENT, EVENT, LEASE, Kind
 from memorybank_operator.kubeconfig import Connection, from_kubeconfig
 
@@ -44,13 +45,19 @@ async def events(kube: Kube, namespace: str) -> list[str]:
     return [event["reason"] for event in await kube.list(EVENT, namespace)]
 
 
-async def three(kube: Kube) -> tuple[str, str, str]:
-    """Namespaces: of two installations, and of tenants."""
-    return await kube.namespace(), await kube.namespace(), await kube.namespace()
+@pytest.fixture
+async def three(kube: Kube) -> AsyncIterator[tuple[str, str, str]]:
+    """Namespaces: of an elder, of a younger one, and of tenants. No Lease stays, which others would mind."""
+    homes = (await kube.namespace(), await kube.namespace())
+    yield (*homes, await kube.namespace())
+    for home in homes:
+        await kube.delete(LEASE, home, NAME)
 
 
-async def test_the_younger_leaves_alone_what_the_elder_watches_and_nothing_else(kube: Kube, cluster: Cluster) -> None:
-    elder, younger, shared = await three(kube)
+async def test_the_younger_leaves_alone_what_the_elder_watches_and_nothing_else(
+    kube: Kube, cluster: Cluster, three: tuple[str, str, str]
+) -> None:
+    elder, younger, shared = three
     await lease(kube, elder, shared, f"{elder}-only")
     await younger_lease(kube, younger, elder, shared, f"{younger}-only")
     seen_by_elder, seen_by_younger = Installations(cluster, elder), Installations(cluster, younger)
@@ -64,8 +71,8 @@ async def test_the_younger_leaves_alone_what_the_elder_watches_and_nothing_else(
     assert "watchNamespaces" in event["message"]
 
 
-async def test_what_stays_is_told_once(kube: Kube, cluster: Cluster) -> None:
-    elder, younger, shared = await three(kube)
+async def test_what_stays_is_told_once(kube: Kube, cluster: Cluster, three: tuple[str, str, str]) -> None:
+    elder, younger, shared = three
     await lease(kube, elder, shared)
     await younger_lease(kube, younger, elder, shared)
     installations = Installations(cluster, younger)
@@ -73,8 +80,10 @@ async def test_what_stays_is_told_once(kube: Kube, cluster: Cluster) -> None:
     assert await events(kube, younger) == ["StandsBack"]
 
 
-async def test_installations_of_different_namespaces_do_not_mind_each_other(kube: Kube, cluster: Cluster) -> None:
-    elder, younger, _ = await three(kube)
+async def test_installations_of_different_namespaces_do_not_mind_each_other(
+    kube: Kube, cluster: Cluster, three: tuple[str, str, str]
+) -> None:
+    elder, younger, _ = three
     await lease(kube, elder, f"{elder}-only")
     await lease(kube, younger, f"{younger}-only")
     installations = Installations(cluster, younger)
@@ -82,8 +91,10 @@ async def test_installations_of_different_namespaces_do_not_mind_each_other(kube
     assert installations.serves(f"{younger}-only")
 
 
-async def test_an_elder_that_tells_nothing_any_more_is_gone(kube: Kube, cluster: Cluster) -> None:
-    elder, younger, shared = await three(kube)
+async def test_an_elder_that_tells_nothing_any_more_is_gone(
+    kube: Kube, cluster: Cluster, three: tuple[str, str, str]
+) -> None:
+    elder, younger, shared = three
     await lease(kube, elder, shared)
     await younger_lease(kube, younger, elder, shared)
     clock = Time()
@@ -101,8 +112,10 @@ async def test_an_elder_that_tells_nothing_any_more_is_gone(kube: Kube, cluster:
     assert sorted(await events(kube, younger)) == ["StandsBack", "TakesOver"]
 
 
-async def test_an_elder_that_has_left_before_is_not_waited_for(kube: Kube, cluster: Cluster) -> None:
-    elder, younger, shared = await three(kube)
+async def test_an_elder_that_has_left_before_is_not_waited_for(
+    kube: Kube, cluster: Cluster, three: tuple[str, str, str]
+) -> None:
+    elder, younger, shared = three
     await lease(kube, elder, shared, holder="")
     await younger_lease(kube, younger, elder, shared)
     installations = Installations(cluster, younger)
@@ -113,8 +126,10 @@ async def test_an_elder_that_has_left_before_is_not_waited_for(kube: Kube, clust
     assert not installations.serves(shared)
 
 
-async def test_of_two_made_in_one_second_only_one_is_the_elder(kube: Kube, cluster: Cluster) -> None:
-    first, second, shared = await three(kube)
+async def test_of_two_made_in_one_second_only_one_is_the_elder(
+    kube: Kube, cluster: Cluster, three: tuple[str, str, str]
+) -> None:
+    first, second, shared = three
     await lease(kube, first, shared)
     await lease(kube, second, shared)
     serving = []
@@ -123,6 +138,23 @@ async def test_of_two_made_in_one_second_only_one_is_the_elder(kube: Kube, clust
         await installations.look()
         serving.append(installations.serves(shared))
     assert sorted(serving) == [False, True]
+
+
+async def test_an_elder_that_takes_over_from_itself_waits_only_for_who_has_not_said_that_it_stands_back(
+    kube: Kube, cluster: Cluster, three: tuple[str, str, str]
+) -> None:
+    elder, younger, shared = three
+    uid = (await lease(kube, elder, shared))["metadata"]["uid"]
+    await younger_lease(kube, younger, elder, shared)
+    said = announcement((shared,))
+    await Installations(cluster, younger, said).look()
+    assert said["annotations"][STANDS_BACK_ANNOTATION] == uid
+    returning = asyncio.create_task(Installations(cluster, elder, clock=Time()).settle())
+    await asyncio.wait([returning], timeout=0.5)
+    assert not returning.done()
+    await kube.merge(LEASE, younger, NAME, {"metadata": said})
+    async with asyncio.timeout(20):
+        await returning
 
 
 async def test_who_may_not_list_leases_says_so_once_and_goes_on(
