@@ -1,10 +1,10 @@
-"""`memorybank-operator`: run until SIGTERM."""
+"""`memorybank-operator`: run until SIGTERM; or, with an argument, one of the chart's small tasks."""
 
 import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from prometheus_client import start_http_server
@@ -92,8 +92,31 @@ async def _stop_when_lost(leadership: Leadership, stop: asyncio.Event) -> None:
     stop.set()
 
 
+async def task(connection: Connection, name: str, arguments: Sequence[str]) -> int:
+    """One of the tasks that the chart runs in the operator's image; answers the exit status."""
+    from memorybank_operator import check_installation, install_crds
+
+    match name:
+        case "install-crds" if not arguments:
+            return await install_crds.run(connection)
+        case "check-installation":
+            return await check_installation.run(connection, arguments)
+        case _:
+            sys.stderr.write(
+                f"memorybank-operator: {name!r} is unknown: it takes nothing (the operator), install-crds,"
+                " or check-installation\n"
+            )
+            return 2
+
+
 def main() -> None:
     """The console script."""
+    if len(sys.argv) > 1:
+        try:
+            sys.exit(asyncio.run(task(connect(), sys.argv[1], sys.argv[2:])))
+        except NoConnection as error:
+            sys.stderr.write(f"memorybank-operator: {error}\n")
+            sys.exit(2)
     try:
         chosen = settings.from_environment()
         connection = connect()

@@ -78,7 +78,8 @@ class Cluster:
         if self._session is not None:
             await self._session.close()
 
-    async def get(self, kind: Kind, namespace: str, name: str) -> Manifest:
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Manifest:
+        """`namespace` is None where the kind has none."""
         return await self._call("get", kind, kind.path(namespace, name))
 
     async def list(self, kind: Kind, namespace: str | None, labels: str = "") -> Manifest:
@@ -103,7 +104,7 @@ class Cluster:
         return await self._call(
             "apply",
             kind,
-            kind.path(metadata["namespace"], metadata["name"], subresource),
+            kind.path(metadata.get("namespace"), metadata["name"], subresource),
             body=manifest,
             parameters={"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"},
             content_type="application/apply-patch+yaml",

@@ -69,6 +69,11 @@ def tenant_crd() -> dict[str, Any]:
     }
 
 
+def definitions() -> list[dict[str, Any]]:
+    """Every CustomResourceDefinition of this version."""
+    return [tenant_crd()]
+
+
 def tenant_crd_yaml() -> str:
     """The text of `crds/memorybanktenants.yaml`."""
 

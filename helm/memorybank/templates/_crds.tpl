@@ -1,0 +1,4 @@
+{{- /* Made from crds/ by `make generate`. */ -}}
+{{- define "memorybank.crds.names" }}
+- memorybanktenants.memorybank.dev
+{{- end }}
