@@ -1,4 +1,4 @@
-"""`install-crds`: an older custom resource definition becomes this version's, with the rights that the chart's hook has."""
+"""`install-crds`: an older definition becomes this version's, with the rights that the chart's hook has."""
 
 import subprocess
 import sys
@@ -95,8 +95,8 @@ async def test_the_hook_may_touch_no_other_definition_and_no_tenant(kube: Kube, 
             ("DELETE", CUSTOM_RESOURCE_DEFINITION.path(None, NAME)),
             ("GET", "/apis/memorybank.dev/v1alpha1/memorybanktenants"),
         ):
+            body: Any = {} if method == "PATCH" else None
             with pytest.raises(Answer) as refused:
-                body = {} if method == "PATCH" else None
                 await limited.call(method, path, body, "application/merge-patch+json")
             assert refused.value.status == 403
 
