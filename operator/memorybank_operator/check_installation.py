@@ -78,7 +78,7 @@ async def run(connection: Connection, arguments: Sequence[str], wait_seconds: fl
         return await answer(questions, wait_seconds)
 
 
-async def answer(questions: dict[str, Question], wait_seconds: float) -> int:
+async def answer(questions: Mapping[str, Question], wait_seconds: float) -> int:
     """Ask all at once, each until nothing is wrong or the time is over; say what was found."""
 
     async def settle(ask: Question) -> str | None:

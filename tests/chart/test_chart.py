@@ -62,6 +62,14 @@ def test_without_multi_tenant_the_release_is_the_one_tenant(helm: Helm) -> None:
     assert found["memorybank"]["spec"]["hostname"] == "mb.example.com"
 
 
+def test_the_one_tenants_objects_and_the_operators_have_different_names(helm: Helm) -> None:
+    # The tenant's Deployment, Service, account and so on will be called as the tenant is.
+    manifests = helm.render("--set=multiTenant.enabled=false")
+
+    named = {each["kind"] for each in manifests if each["metadata"]["name"] == "memorybank"}
+    assert named == {"MemoryBankTenant"}
+
+
 def test_who_may_read_metrics_is_a_value(helm: Helm) -> None:
     manifests = helm.render("--set=monitoring.namespaceSelector.matchLabels.team=watchers")
 

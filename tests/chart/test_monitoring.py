@@ -55,13 +55,17 @@ def names(query: str) -> set[str]:
     return set(re.findall(r"[a-zA-Z_][a-zA-Z0-9_:]*", bare)) - FUNCTIONS
 
 
+SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
+
+
 def described(registry: CollectorRegistry) -> dict[str, set[str]]:
     """The series of a registry's own metrics, each with its labels."""
     found: dict[str, set[str]] = {}
     for collector in registry._names_to_collectors.values():
         if isinstance(collector, MetricWrapperBase) and collector._name.startswith("memorybank_"):
-            for name in registry._get_names(collector):
-                found[name] = {*collector._labelnames, *({"le"} if name.endswith("_bucket") else ())}
+            for suffix in SUFFIXES[str(collector._type)]:
+                bucket = {"le"} if suffix == "_bucket" else set()
+                found[collector._name + suffix] = {*collector._labelnames, *bucket}
     return found
 
 

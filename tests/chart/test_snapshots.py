@@ -7,7 +7,7 @@ import difflib
 import pytest
 
 from tests.chart.conftest import SETS, Helm
-from tests.chart.snapshots import COMMAND, FOLDER, taken
+from tests.chart.take_snapshots import COMMAND, FOLDER, taken
 
 
 @pytest.mark.parametrize("name", SETS)

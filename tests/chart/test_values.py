@@ -101,6 +101,7 @@ def test_a_mistake_is_refused_with_its_name(helm: Helm, option: str, sentence: s
         ([TWO, "--set=watchNamespaces={customers}"], "is none of watchNamespaces"),
         ([TWO, "--set=ingress.hosts[0].host=*.example.org"], "is under none of ingress.hosts (*.example.org)"),
         ([TWO, "--set=ingress.tls[0].secretName=s,ingress.tls[0].hosts={a.example.com}"], "no entry of ingress.tls"),
+        (["--set=tenants[0].id=memorybank"], "would have the names of the operator's own"),
         ([ONE, "--set=tenants[0].id=c"], "the release itself is the one tenant"),
         ([ONE, "--set=ingress.hosts[0].host=*.example.com"], "give its full host name"),
         ([ONE, "--set=ingress.hosts[0].host=a.b,ingress.hosts[1].host=c.d"], "a tenant has one host name"),

@@ -95,7 +95,7 @@ async def test_the_hook_may_touch_no_other_definition_and_no_tenant(kube: Kube, 
             ("DELETE", CUSTOM_RESOURCE_DEFINITION.path(None, NAME)),
             ("GET", "/apis/memorybank.dev/v1alpha1/memorybanktenants"),
         ):
-            body: Any = {} if method == "PATCH" else None
+            body: dict[str, str] | None = {} if method == "PATCH" else None
             with pytest.raises(Answer) as refused:
                 await limited.call(method, path, body, "application/merge-patch+json")
             assert refused.value.status == 403

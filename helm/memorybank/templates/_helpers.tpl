@@ -1,5 +1,10 @@
-{{- define "memorybank.name" -}}
+{{- define "memorybank.release" -}}
 {{- if contains .Chart.Name .Release.Name }}{{ .Release.Name }}{{ else }}{{ .Release.Name }}-{{ .Chart.Name }}{{ end -}}
+{{- end }}
+
+{{- /* The operator's objects; where the release's name is the one tenant's, that tenant's objects have it. */ -}}
+{{- define "memorybank.name" -}}
+{{- include "memorybank.release" . }}{{ if not .Values.multiTenant.enabled }}-operator{{ end -}}
 {{- end }}
 
 {{- define "memorybank.serviceAccount" -}}

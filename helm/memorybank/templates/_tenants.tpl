@@ -21,6 +21,9 @@
 {{- fail (printf "tenants[%s]: is there twice in namespace %s: an id is one tenant's" $tenant.id $namespace) -}}
 {{- end -}}
 {{- $_ := set $ids $id true -}}
+{{- if eq $id (printf "%s/%s" $root.Release.Namespace (include "memorybank.name" $root)) -}}
+{{- fail (printf "tenants[%s]: its objects would have the names of the operator's own in namespace %s: give it another id, or a namespace of its own" $tenant.id $namespace) -}}
+{{- end -}}
 {{- if and $root.Values.watchNamespaces (not (has $namespace $root.Values.watchNamespaces)) -}}
 {{- fail (printf "tenants[%s]: its namespace %s is none of watchNamespaces, so nobody would serve it: add the namespace there, or give the tenant another" $tenant.id $namespace) -}}
 {{- end -}}
@@ -66,7 +69,7 @@
 {{- if hasPrefix "*." $host -}}
 {{- fail (printf "ingress.hosts: %s is no tenant's address: with multiTenant.enabled=false give its full host name" $host) -}}
 {{- end -}}
-id: {{ .Release.Name }}
+id: {{ .Release.Name | quote }}
 domain: {{ $host | quote }}
 {{- end }}
 

@@ -1,6 +1,6 @@
 """What the chart renders for each value set, kept in snapshots/, so that a change of it is seen where it is reviewed.
 
-`.venv/bin/python -m tests.chart.snapshots` writes them anew.
+`.venv/bin/python -m tests.chart.take_snapshots` writes them anew.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.chart.conftest import SETS, Helm, new_helm, options
 
 FOLDER = Path(__file__).with_name("snapshots")
-COMMAND = ".venv/bin/python -m tests.chart.snapshots"
+COMMAND = ".venv/bin/python -m tests.chart.take_snapshots"
 
 
 def taken(helm: Helm, name: str) -> dict[str, str]:
