@@ -4,6 +4,8 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 # Which Kubernetes: local (our own node), kind, or current (your kubeconfig's context). Empty: kind if Docker answers, else local.
 export CLUSTER
+# Which Kubernetes the operator's tests run against, of those pinned in e2e/cluster/tools: 1.36.3 (default), 1.35.4, 1.37.2.
+export K8S
 
 .PHONY: help setup prerequisites demo down test test-unit test-service test-operator test-cluster test-e2e lint format generate lock bench
 

@@ -1,4 +1,4 @@
-"""`python -m bench [FIGURE ...]`: the named figures or all, of the service alone and on the cluster of the demo."""
+"""`python -m bench [FIGURE ...]`: the named figures or all: of the service, of the operator, on the demo's cluster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ from types import ModuleType
 
 from kubernetes import config, dynamic
 
-from bench import adding, footprint, importing, load, repair, retrieval, search_speed, survival, tenant_ready
+from bench import (
+    adding,
+    footprint,
+    importing,
+    load,
+    operator_scale,
+    repair,
+    retrieval,
+    search_speed,
+    survival,
+    tenant_ready,
+)
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.progress import Progress
 from e2e.kubectl import KubectlError
@@ -23,6 +34,7 @@ OF_THE_SERVICE = {
     "load": load,
     "survival": survival,
 }
+OF_THE_OPERATOR = {"operator_scale": operator_scale}
 ON_THE_CLUSTER = {"tenant_ready": tenant_ready, "repair": repair}
 
 
@@ -31,14 +43,14 @@ def main() -> int:
     if unknown := set(wanted) - set(_all()):
         sys.stderr.write(f"make bench: no figure {', '.join(sorted(unknown))}; there are {', '.join(_all())}\n")
         return 2
-    for name, of_service in OF_THE_SERVICE.items():
+    for name, alone in (OF_THE_SERVICE | OF_THE_OPERATOR).items():
         if name in wanted:
-            print(of_service.run(), end="\n\n", flush=True)
+            print(alone.run(), end="\n\n", flush=True)
     return _on_the_cluster([figure for name, figure in ON_THE_CLUSTER.items() if name in wanted])
 
 
 def _all() -> list[str]:
-    return [*OF_THE_SERVICE, *ON_THE_CLUSTER]
+    return [*OF_THE_SERVICE, *OF_THE_OPERATOR, *ON_THE_CLUSTER]
 
 
 def _on_the_cluster(figures: Sequence[ModuleType]) -> int:

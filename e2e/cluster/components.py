@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,13 +16,34 @@ TOOLS = HERE / "tools"
 
 KUBERNETES_VERSION = "v1.36.3"
 
-KUBERNETES = Component(
-    "kubernetes",
-    "Kubernetes 1.36.3 and etcd 3.6.8",
-    TOOLS / "kubernetes",
-    links=("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl"),
-    ldflags=f"-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES_VERSION}",
-)
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl")
+
+OTHER_KUBERNETES = {"1.35.4": "3.6.8", "1.37.2": "3.7.0"}
+"""Other versions that a control plane without a node can be made of (K8S), each with the etcd it is pinned with."""
+
+
+def _kubernetes(name: str, version: str, etcd: str) -> Component:
+    return Component(
+        name,
+        f"Kubernetes {version.removeprefix('v')} and etcd {etcd}",
+        TOOLS / name,
+        links=PROGRAMS,
+        ldflags=f"-s -w -X k8s.io/component-base/version.gitVersion={version}",
+    )
+
+
+KUBERNETES = _kubernetes("kubernetes", KUBERNETES_VERSION, "3.6.8")
+
+
+def chosen_kubernetes() -> Component:
+    """The version that K8S names, for control planes without a node; without it, the node's own."""
+    version = os.environ.get("K8S", "").removeprefix("v")
+    if version in ("", KUBERNETES_VERSION.removeprefix("v")):
+        return KUBERNETES
+    if version not in OTHER_KUBERNETES:
+        known = ", ".join([KUBERNETES_VERSION.removeprefix("v"), *OTHER_KUBERNETES])
+        raise ClusterError(f"K8S={version}: no such Kubernetes is pinned in e2e/cluster/tools; there are {known}")
+    return _kubernetes(f"kubernetes-{version}", f"v{version}", OTHER_KUBERNETES[version])
 
 
 def slim_lego(source: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -17,7 +17,7 @@ from e2e.cluster.addons import Applier
 from e2e.cluster.api import Api, until
 from e2e.cluster.build import program
 from e2e.cluster.commands import API_SERVICE, SERVICE_ACCOUNT_KEY, Plane, Ports
-from e2e.cluster.components import COMPONENTS, KUBERNETES
+from e2e.cluster.components import COMPONENTS, chosen_kubernetes
 from e2e.cluster.pki import Authority
 from e2e.cluster.processes import alive, free_ports, start, stop
 from e2e.cluster.progress import Progress
@@ -45,11 +45,18 @@ class ControlPlane:
     """
 
     def __init__(
-        self, directory: Path, *, nodes: int = 0, audited: bool = False, progress: Progress | None = None
+        self,
+        directory: Path,
+        *,
+        nodes: int = 0,
+        audited: bool = False,
+        api_flags: Sequence[str] = (),
+        progress: Progress | None = None,
     ) -> None:
         self._directory = directory
         self._nodes = nodes
         self._audited = audited
+        self._api_flags = api_flags
         self._progress = progress or Progress()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -70,11 +77,17 @@ class ControlPlane:
     def audit_log(self) -> Path:
         return self._plane.audit_log
 
+    def kubeconfig_of(self, user: str) -> Path:
+        """A kubeconfig for an administrator of this name, by which an audit log tells users apart."""
+        self._authority.issue(user, user, group="system:masters")
+        return self._authority.kubeconfig(self._directory / f"kubeconfig-{user}", self._plane.url, user)
+
     def __enter__(self) -> ControlPlane:
-        programs = program(KUBERNETES, self._progress).parent
+        programs = program(chosen_kubernetes(), self._progress).parent
         ports = Ports(*free_ports(5))
         self._plane = Plane(programs, self._directory, "127.0.0.1", ports, audited=self._audited)
-        make_keys(self._plane).kubeconfig(self._plane.kubeconfig, self._plane.url, "admin")
+        self._authority = make_keys(self._plane)
+        self._authority.kubeconfig(self._plane.kubeconfig, self._plane.url, "admin")
         if self._audited:
             self._plane.audit_policy.write_text(json.dumps(AUDIT_POLICY))
         with self._progress.step("Starting the control plane"):
@@ -93,7 +106,7 @@ class ControlPlane:
     def _start(self) -> None:
         plane, api = self._plane, Api(self._plane.url, self._plane.pki)
         self._run("etcd", plane.etcd())
-        self._run("kube-apiserver", plane.api_server())
+        self._run("kube-apiserver", [*plane.api_server(), *self._api_flags])
         self._await("the API server", lambda: api.get("/readyz"))
         self._run("kube-controller-manager", plane.controller_manager())
         self._run("kube-scheduler", plane.scheduler())

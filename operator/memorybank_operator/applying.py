@@ -58,9 +58,9 @@ async def apply_children(
 
 async def refresh_access(cluster: Cluster, seen: Seen, key: TenantKey, keyring: Keyring) -> None:
     """Have the kubelet look at the access file at once, in pods that are older than its last change."""
-    for kind, pod in seen.children(key):
+    for pod in seen.pods(key):
         metadata = pod["metadata"]
-        if kind is not POD or adoption.on_its_way_out(pod) or metadata["creationTimestamp"] > keyring.access_since:
+        if adoption.on_its_way_out(pod) or metadata["creationTimestamp"] > keyring.access_since:
             continue
         # Times have whole seconds: in a pod's first, only a change that we made ourselves counts.
         if metadata["creationTimestamp"] == keyring.access_since and not keyring.access_changed:

@@ -56,11 +56,13 @@ def leftovers(desired: dict[str, Any], actual: dict[str, Any]) -> dict[str, Any]
 
 
 def _differs(desired: Any, actual: Any, path: str, field: str) -> str | None:
+    if desired == actual:
+        return None
     if isinstance(desired, dict):
         return _map_differs(desired, actual, path, field)
     if isinstance(desired, list):
         return _list_differs(desired, actual, path, field)
-    return None if desired == actual else path
+    return path
 
 
 def _map_differs(desired: dict[str, Any], actual: Any, path: str, field: str) -> str | None:

@@ -27,6 +27,7 @@ from memorybank_operator.readings import Readings
 from memorybank_operator.reconcile import Reconciler
 from memorybank_operator.seen import Manifest, Seen, TenantKey, asked
 from memorybank_operator.settings import Settings
+from memorybank_operator.stateless import NoDiffs, NoProgress
 
 logger = logging.getLogger(__name__)
 
@@ -208,6 +209,8 @@ class Operator:
     def _kopf_settings(self) -> kopf.OperatorSettings:
         settings = kopf.OperatorSettings()
         settings.posting.enabled = False
+        settings.persistence.diffbase_storage = NoDiffs()
+        settings.persistence.progress_storage = NoProgress()
         settings.queueing.idle_timeout = 1.0
         settings.queueing.exit_timeout = 0.5
         for kind in WATCHED:
@@ -226,16 +229,16 @@ class Operator:
             token=connection.token(),
         )
 
-    async def _on_child(self, kind: Kind, type: str | None, body: kopf.Body, **_: Any) -> None:
+    async def _on_child(self, kind: Kind, type: str | None, event: kopf.RawEvent, **_: Any) -> None:
         self._told[kind] = time.monotonic()
-        manifest = _plain(body)
+        manifest = _plain(event)
         concerned = self.seen.remove(kind, manifest) if type == "DELETED" else self.seen.put(kind, manifest)
         for key in concerned:
             self.queue.mark(key)
 
-    async def _on_tenant(self, kind: Kind, type: str | None, body: kopf.Body, **_: Any) -> None:
+    async def _on_tenant(self, kind: Kind, type: str | None, event: kopf.RawEvent, **_: Any) -> None:
         self._told[kind] = time.monotonic()
-        manifest = _plain(body)
+        manifest = _plain(event)
         key = TenantKey(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
         before = self.seen.tenant(key)
         concerned = self.seen.remove(kind, manifest) if type == "DELETED" else self.seen.put(kind, manifest)
@@ -250,9 +253,8 @@ class Operator:
 
     def _mark_rivals(self, hostnames: set[str | None]) -> None:
         """Another tenant may want the host name that is taken or set free here."""
-        for other in self.seen.tenants():
-            hostname = other["spec"].get("hostname")
-            if hostname is not None and hostname in hostnames:
+        for hostname in filter(None, hostnames):
+            for other in self.seen.wanting(hostname):
                 self.queue.mark(TenantKey(other["metadata"]["namespace"], other["metadata"]["name"]))
 
     def _watch_age(self, kind: Kind) -> float:
@@ -260,8 +262,8 @@ class Operator:
         return -1.0 if told is None else time.monotonic() - told
 
 
-def _plain(body: kopf.Body) -> Manifest:
+def _plain(event: kopf.RawEvent) -> Manifest:
     """The object as a plain dictionary of its own, which nobody else changes."""
-    plain = dict(body)
+    plain: Manifest = dict(event["object"])
     plain["metadata"] = dict(plain["metadata"])
     return plain

@@ -15,7 +15,7 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from memorybank_operator.desired.workload import METRICS_PORT
-from memorybank_operator.kinds import POD, VOLUME_CLAIM
+from memorybank_operator.kinds import VOLUME_CLAIM
 from memorybank_operator.measured import Reading
 from memorybank_operator.seen import Seen, TenantKey
 
@@ -72,8 +72,8 @@ class Readings:
         found = {}
         for tenant in self._seen.tenants():
             key = TenantKey(tenant["metadata"]["namespace"], tenant["metadata"]["name"])
-            for kind, pod in self._seen.children(key):
-                if kind is POD and (address := _address(pod)):
+            for pod in self._seen.pods(key):
+                if address := _address(pod):
                     found[key] = f"http://{address}:{METRICS_PORT}/metrics"
         return found
 

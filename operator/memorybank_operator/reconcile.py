@@ -25,6 +25,7 @@ from memorybank_operator.keys import Keyring
 from memorybank_operator.kinds import CHILDREN, HTTP_ROUTE, POD, TENANT, VOLUME_CLAIM, Kind
 from memorybank_operator.measured import Reading
 from memorybank_operator.observe import Observed, observe
+from memorybank_operator.pacing import Pacing
 from memorybank_operator.reporting import write_status
 from memorybank_operator.rolling import Plan, Rolling
 from memorybank_operator.rotation import utc
@@ -64,6 +65,7 @@ class Reconciler:
         self._stale: set[TenantKey] = set()
         self._deleted: dict[TenantKey, Manifest] = {}
         self._phases: dict[TenantKey, str] = {}
+        self._pacing = Pacing()
         for phase in Phase:
             metrics.TENANTS.labels(phase=phase).set(0)
 
@@ -84,6 +86,7 @@ class Reconciler:
         self._keyrings.pop(key, None)
         self._stale.discard(key)
         self._deleted.pop(key, None)
+        self._pacing.forget(key)
 
     async def reconcile(self, key: TenantKey) -> float | None:
         """Look at one tenant; answers in how many seconds it wants to be looked at again."""
@@ -116,6 +119,7 @@ class Reconciler:
     async def _reconcile(self, key: TenantKey) -> float | None:
         manifest = self._seen.tenant(key)
         if manifest is None:
+            self._pacing.forget(key)
             await self._bequeath(key)
             self._keyrings.pop(key, None)
             self._stale.discard(key)
@@ -142,8 +146,8 @@ class Reconciler:
             refusals = await apply_children(self._cluster, self._seen, key, tenant, context)
             await refresh_access(self._cluster, self._seen, key, keyring)
         plan = self.rolling.outcome(key, tenant, plan)
-        told = await self._report(key, tenant, context, keyring, refusals, plan, asked(manifest))
-        waits = (self._until(keyring.due), _retry(keyring, refusals), plan.look_again)
+        told, held_back = await self._report(key, tenant, context, keyring, refusals, plan, asked(manifest))
+        waits = (self._until(keyring.due), _retry(keyring, refusals), plan.look_again, held_back)
         again = [seconds for seconds in waits if seconds is not None]
         if told.storage is not None and told.storage.grown_to != growth.kept_growth(tenant):
             again.append(SOON_SECONDS)  # decided and written down: now the claim's turn
@@ -203,8 +207,7 @@ class Reconciler:
         own = (tenant.metadata.creation_timestamp, tenant.metadata.uid)
         return not any(
             (other["metadata"]["creationTimestamp"], other["metadata"]["uid"]) < own
-            for other in self._seen.tenants()
-            if other["spec"].get("hostname") == tenant.spec.hostname
+            for other in self._seen.wanting(tenant.spec.hostname)
         )
 
     async def _has_gone(self, tenant: Tenant, context: Context) -> bool:
@@ -216,7 +219,7 @@ class Reconciler:
             return False
         key = TenantKey(tenant.metadata.namespace, tenant.metadata.name)
         wanted = [kind for kind, desired in children(tenant, context).items() if desired is not None]
-        if all(self._seen.child(kind, key) for kind in wanted) and key in self._keyrings:
+        if all(self._seen.has(kind, key) for kind in wanted) and key in self._keyrings:
             return False
         try:
             newest = await self._cluster.get(TENANT, *key)
@@ -248,7 +251,8 @@ class Reconciler:
         refusals: tuple[Problem, ...],
         plan: Plan,
         known: tuple[Any, ...],
-    ) -> TenantStatus:
+    ) -> tuple[TenantStatus, float | None]:
+        """Write the status, if it is another; answers it, and in how many seconds to do so, if that can wait."""
         mine = self._seen.children(key)
         observed = Observed(
             children={
@@ -270,12 +274,16 @@ class Reconciler:
             held=plan.held,
         )
         status = observe(tenant, observed, self._clock())
-        if status != tenant.status:
-            await write_status(self._cluster, self._seen, tenant, status, known)
-            for reason, message, warning in growth.news(tenant.status, status):
-                logger.info(message, extra={"reason": reason})
-                await tell(self._cluster, tenant, reason, message, warning=warning)
-        return status
+        if status == tenant.status:
+            return status, None
+        if wait := self._pacing.wait(key, tenant.status, status):
+            return status, wait
+        self._pacing.written(key)
+        await write_status(self._cluster, self._seen, tenant, status, known)
+        for reason, message, warning in growth.news(tenant.status, status):
+            logger.info(message, extra={"reason": reason})
+            await tell(self._cluster, tenant, reason, message, warning=warning)
+        return status, None
 
 
 def _retry(keyring: Keyring, refusals: tuple[Problem, ...]) -> float | None:

@@ -1,0 +1,1 @@
+"""The parts of the figures of an operator with many tenants."""
