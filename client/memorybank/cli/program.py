@@ -3,39 +3,53 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import shutil
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from memorybank import MemoryBankClient, address
-from memorybank.cli import care, moving, remembering
+from memorybank import address
+from memorybank.cli import care, completion, moving, printing, remembering
 from memorybank.cli.command import Command
+from memorybank.cli.fleet import life, looking, running
 from memorybank.cli.progress import Progress
-from memorybank.cli.table import pairs, table
 from memorybank.errors import ApiError, MemoryBankError
-from memorybank.wire import plain
+from memorybank.fleet.errors import NotInTimeError, RefusedError
 
-COMMANDS: Sequence[Command] = [*remembering.COMMANDS, *moving.COMMANDS, *care.COMMANDS]
+COMMANDS: Sequence[Command] = [
+    *life.COMMANDS,
+    *running.COMMANDS,
+    *looking.COMMANDS,
+    *remembering.COMMANDS,
+    *moving.COMMANDS,
+    *care.COMMANDS,
+    *completion.COMMANDS,
+]
 GROUPS: Mapping[str, str] = {"forgetting": "the forgetting curve"}
 
-DONE, REFUSED, WRONG_USE, NO_ANSWER, INTERRUPTED = 0, 1, 2, 3, 130
-FAILURES = [(ApiError, REFUSED), (MemoryBankError, NO_ANSWER), (Exception, WRONG_USE)]
-EPILOG = r"""
-The tenant and its key:
-  export MEMORYBANK_URL=http://customer1.memorybank.localhost
-  export MEMORYBANK_API_KEY=$(kubectl -n customers get secret customer1-api-key \
-      -o jsonpath='{.data.api-key}' | base64 -d)
+DONE, REFUSED, WRONG_USE, NO_ANSWER, NOT_IN_TIME, INTERRUPTED = 0, 1, 2, 3, 4, 130
+FAILURES = [
+    (ApiError, REFUSED),
+    (RefusedError, REFUSED),
+    (NotInTimeError, NOT_IN_TIME),
+    (MemoryBankError, NO_ANSWER),
+    (Exception, WRONG_USE),
+]
+PROGRAM, PLUGIN = "memorybank", "kubectl memorybank"
+CALLED = re.compile(r"(?<![\w/.'-])memorybank (?=[a-z-])")
+"""Where a text shows how the command is called."""
+EPILOG = """
+Tenants are looked for in the cluster and the namespace of the kubeconfig's context. A tenant's memory is the one of
+--tenant in the cluster, else the one at --url with the key in $MEMORYBANK_API_KEY.
 
-Exit status: 0 done; 1 refused by the tenant; 2 wrong use; 3 no answer from the tenant; 130 interrupted.
+Exit status: 0 done; 1 refused; 2 wrong use; 3 no answer; 4 not done in time; 130 interrupted.
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    options = parser().parse_args(arguments)
+def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
+    options = parser(program).parse_args(arguments)
     try:
         complaint = _do(options.command, options)
     except KeyboardInterrupt:
@@ -44,12 +58,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except (MemoryBankError, ValueError, OSError) as error:
-        sys.stderr.write(f"memorybank: {_sentence(error)}\n")
+        _complain(program, _sentence(error))
         return next(status for kind, status in FAILURES if isinstance(error, kind))
     if complaint is not None:
-        sys.stderr.write(f"memorybank: {complaint}\n")
+        _complain(program, complaint)
         return REFUSED
     return DONE
+
+
+def plugin() -> int:
+    """`kubectl memorybank`: kubectl runs what is called kubectl-memorybank."""
+    return main(program=PLUGIN)
+
+
+def _complain(program: str, sentence: str) -> None:
+    sys.stderr.write(f"{program}: {_as_called(program, sentence)}\n")
+
+
+def _as_called(program: str, text: str) -> str:
+    return CALLED.sub(f"{program} ", text)
 
 
 def _sentence(error: Exception) -> str:
@@ -61,20 +88,17 @@ def _sentence(error: Exception) -> str:
 
 
 def _do(command: Command, options: argparse.Namespace) -> str | None:
-    with (
-        MemoryBankClient(options.url, _key(options.api_key_file)) as client,
-        Progress(f"waiting for {options.url}") as progress,
-    ):
-        answer = command.run(client, options, progress)
+    with Progress("waiting") as progress, command.opens(options, progress) as opened:
+        answer = command.run(opened, options, progress)
     if answer is not None:
-        _print(command, answer, options.output)
+        printing.write(command, answer, options.output or command.output)
     return command.complaint(answer)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
-        prog="memorybank",
-        description="Stores, finds and forgets a tenant's memories.",
+        prog=program,
+        description="Makes and runs tenants; stores, finds and forgets a tenant's memories.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -96,7 +120,7 @@ def parser() -> argparse.ArgumentParser:
             name,
             help=command.help,
             description=f"{command.help[:1].upper()}{command.help[1:]}.",
-            epilog=f"examples:\n{command.examples}" if command.examples else None,
+            epilog=_as_called(program, f"examples:\n{command.examples}") if command.examples else None,
             parents=[everywhere],
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
@@ -111,11 +135,14 @@ def _add_common(to: argparse.ArgumentParser, *, given: bool) -> None:
     def default(value: Any) -> Any:
         return value if given else argparse.SUPPRESS
 
-    url = os.environ.get(address.URL_VARIABLE) or address.DEFAULT_URL
+    to.add_argument("--tenant", metavar="ID", default=default(None), help="a tenant in the cluster, by its id")
+    to.add_argument("-n", "--namespace", metavar="NAME", default=default(None), help="default: the context's")
+    to.add_argument("--context", metavar="NAME", default=default(None), help="of the kubeconfig; default: its current")
+    to.add_argument("--kubeconfig", metavar="FILE", default=default(None), help="default: $KUBECONFIG")
     to.add_argument(
         "--url",
-        default=default(url),
-        help=f"the tenant's address; default: ${address.URL_VARIABLE}, else {address.DEFAULT_URL}",
+        default=default(None),
+        help=f"a tenant's address; default: ${address.URL_VARIABLE}, else {address.DEFAULT_URL}",
     )
     to.add_argument(
         "--api-key-file",
@@ -125,25 +152,9 @@ def _add_common(to: argparse.ArgumentParser, *, given: bool) -> None:
         help=f"a file with the tenant's key, or - for standard input; default: ${address.KEY_VARIABLE}",
     )
     to.add_argument(
-        "-o", "--output", choices=["json", "table"], default=default("json"), help="for programs (default), or to read"
+        "-o",
+        "--output",
+        choices=printing.FORMS,
+        default=default(None),
+        help="json or yaml for programs, table to read",
     )
-
-
-def _key(file: Path | None) -> str | None:
-    if file is None:
-        return None
-    try:
-        return (sys.stdin.read() if str(file) == "-" else file.read_text()).strip()
-    except UnicodeError:
-        raise ValueError("the key cannot be used: it is not UTF-8") from None
-
-
-def _print(command: Command, answer: Any, form: str) -> None:
-    if form == "json":
-        text = json.dumps(plain(answer), indent=2, ensure_ascii=False) + "\n"
-    elif command.columns:
-        text = table(command.columns, command.rows(answer), shutil.get_terminal_size().columns)
-    else:
-        text = pairs(plain(answer))
-    sys.stdout.write(text)
-    sys.stdout.flush()

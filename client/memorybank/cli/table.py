@@ -38,6 +38,8 @@ def pairs(answer: Mapping[str, Any]) -> str:
 def shown(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
     # Whatever was stored must not be able to move the cursor or colour the terminal.

@@ -1,0 +1,1 @@
+"""Commands on tenants in a cluster."""

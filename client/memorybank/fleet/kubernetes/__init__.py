@@ -1,0 +1,1 @@
+"""Tenants in a Kubernetes cluster, by the operator's resource `MemoryBankTenant`."""

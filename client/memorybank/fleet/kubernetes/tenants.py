@@ -1,0 +1,64 @@
+"""The Kubernetes cluster as what runs tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from memorybank.fleet.kubernetes import creating, deleting, logs, rotating, switching, updating, view
+from memorybank.fleet.kubernetes.cluster import Cluster
+from memorybank.fleet.kubernetes.kinds import TENANT
+from memorybank.fleet.target import Answer, LogLines, NewTenant, Say
+
+if TYPE_CHECKING:
+    from memorybank.client import MemoryBankClient
+
+
+class KubernetesTenants:
+    """The Target that is a cluster's namespace."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+    def within(self, namespace: str) -> KubernetesTenants:
+        return KubernetesTenants(self.cluster.within(namespace))
+
+    def create(self, wish: NewTenant, *, seconds: float, wait: bool, say: Say) -> Answer:
+        return creating.create(self.cluster, wish, seconds=seconds, wait=wait, say=say)
+
+    def tenants(self, *, everywhere: bool = False) -> Sequence[Answer]:
+        found = self.cluster.all(TENANT, everywhere=everywhere)
+        lines = [view.line(tenant) for tenant in found]
+        return sorted(lines, key=lambda one: (one["namespace"], one["tenant_id"]))
+
+    def usage(self, *, everywhere: bool = False) -> Sequence[Answer]:
+        from memorybank.fleet.kubernetes.usage import with_usage
+
+        return with_usage(self.cluster, list(self.tenants(everywhere=everywhere)))
+
+    def info(self, tenant: str) -> Answer:
+        return view.whole(self.cluster.get(TENANT, tenant))
+
+    def delete(self, tenant: str, *, seconds: float, say: Say) -> Answer:
+        return deleting.delete(self.cluster, tenant, seconds=seconds, say=say)
+
+    def erase(self, tenant: str, *, seconds: float, say: Say) -> Answer:
+        return deleting.erase(self.cluster, tenant, seconds=seconds, say=say)
+
+    def update(self, tenant: str, version: str, *, seconds: float, say: Say) -> Answer:
+        return updating.update(self.cluster, tenant, version, seconds=seconds, say=say)
+
+    def rotate_key(self, tenant: str, key: str, *, seconds: float, say: Say) -> Answer:
+        return rotating.rotate_key(self.cluster, tenant, key, seconds=seconds, say=say)
+
+    def switch(self, tenant: str, state: str, *, seconds: float, say: Say) -> Answer:
+        return switching.switch(self.cluster, tenant, state, seconds=seconds, say=say)
+
+    def logs(self, tenant: str, lines: LogLines) -> Iterator[bytes]:
+        return logs.logs(self.cluster, tenant, lines)
+
+    def memory(self, tenant: str, *, say: Say) -> AbstractContextManager[MemoryBankClient]:
+        from memorybank.fleet.kubernetes import reaching
+
+        return reaching.memory(self.cluster, tenant, say=say)

@@ -1,0 +1,214 @@
+"""A real API server with the operator beside it, nodes on paper, and a real memory service behind every pod's port.
+
+The nodes say that pods run; what a pod's port answers and what its log says come from the one service of the tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from e2e.cluster import simulated
+from e2e.cluster.build import program
+from e2e.cluster.components import COMPONENTS
+from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.pki import Authority
+from e2e.cluster.processes import free_ports, start, stop
+from e2e.cluster.progress import Progress
+from memorybank_operator.kubeconfig import from_kubeconfig
+from tests.operator.conftest import CRDS, OperatorProcess, install_crd
+from tests.operator.kube import Kube
+from tests.service.running import KEY, RunningService, running
+
+VOLUMES = 60
+NAMESPACE = "customers"
+__all__ = ["KEY", "NAMESPACE"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command that ended has left."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """A cluster to run the command on."""
+
+    kubeconfig: Path
+    kubectl_program: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *arguments: str, stdin: str = "", program: str = "memorybank", **more: str) -> Ended:
+        ended = subprocess.run(
+            [str(Path(sys.executable).with_name(program)), *arguments],
+            input=stdin,
+            env={"PATH": os.environ["PATH"], "KUBECONFIG": str(self.kubeconfig), **self.environment, **more},
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    def done(self, *arguments: str, **named: str) -> Any:
+        """What a command has printed that must succeed."""
+        ended = self.run(*arguments, **named)
+        assert ended.status == 0, ended.err
+        return ended.json
+
+    def kubectl(self, *arguments: str, stdin: str = "") -> str:
+        command = [str(self.kubectl_program), f"--kubeconfig={self.kubeconfig}", "--namespace", NAMESPACE, *arguments]
+        return subprocess.run(command, input=stdin, text=True, capture_output=True, check=True).stdout
+
+    def get(self, *arguments: str) -> Any:
+        return json.loads(self.kubectl("get", "-o", "json", *arguments))
+
+
+@pytest.fixture(scope="session")
+def memory_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """What answers behind every pod, as the tenant customer1."""
+    with running(tmp_path_factory.mktemp("tenant"), TENANT_ID="customer1") as process:
+        process.ready()
+        yield process
+
+
+@pytest.fixture(scope="session")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    with ControlPlane(tmp_path_factory.mktemp("plane")) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def fleet(
+    plane: ControlPlane, memory_service: RunningService, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fleet]:
+    folder = tmp_path_factory.mktemp("fleet")
+    kubeconfig = _with_namespace(plane.kubeconfig, folder / "kubeconfig")
+    fleet = Fleet(kubeconfig, plane.kubectl)
+    asyncio.run(_install(kubeconfig))
+    node = start(_nodes(plane, memory_service, folder), folder / "kwok.log")
+    operator = OperatorProcess(kubeconfig)
+    try:
+        fleet.kubectl("apply", "-f", "-", stdin=simulated.nodes(1))
+        fleet.kubectl("apply", "-f", "-", stdin=_storage())
+        operator.start()
+        yield fleet
+        assert operator.stop() == 0
+    finally:
+        stop([node])
+
+
+async def _install(kubeconfig: Path) -> None:
+    async with Kube(from_kubeconfig(kubeconfig)) as kube:
+        for name in ("memorybank-system", NAMESPACE):
+            await kube.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+        for file in sorted(CRDS.glob("*.yaml")):
+            await install_crd(kube, yaml.safe_load(file.read_text()))
+
+
+def _with_namespace(kubeconfig: Path, own: Path) -> Path:
+    """The kubeconfig of a user whose context names the namespace."""
+    told = json.loads(kubeconfig.read_text())
+    told["contexts"][0]["context"]["namespace"] = NAMESPACE
+    own.write_text(json.dumps(told))
+    return own
+
+
+def _storage() -> str:
+    """Volumes that wait for a claim."""
+    usual = {"storageclass.kubernetes.io/is-default-class": "true"}
+    storage_class = {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": "standard", "annotations": usual},
+        "provisioner": "kubernetes.io/no-provisioner",
+        "allowVolumeExpansion": True,
+    }
+    volumes = [
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": f"volume-{number}"},
+            "spec": {
+                "capacity": {"storage": "10Gi"},
+                "accessModes": ["ReadWriteOncePod"],
+                "storageClassName": "standard",
+                "hostPath": {"path": "/nowhere"},
+            },
+        }
+        for number in range(VOLUMES)
+    ]
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": [storage_class, *volumes]})
+
+
+def _nodes(plane: ControlPlane, service: RunningService, folder: Path) -> list[str]:
+    """kwok, whose nodes also have a kubelet's port: it forwards ports and shows logs."""
+    [port] = free_ports(1)
+    authority = Authority(folder / "pki")
+    authority.issue("kubelet", "kubelet", names=("IP:127.0.0.1",))
+    listening = next(line for line in service.log() if line["message"] == "listening")
+    parts = [
+        {
+            "apiVersion": "kwok.x-k8s.io/v1alpha1",
+            "kind": "ClusterPortForward",
+            "metadata": {"name": "all"},
+            "spec": {
+                "forwards": [
+                    {"ports": [8000], "target": {"address": "127.0.0.1", "port": listening["port"]}},
+                    {"ports": [9090], "target": {"address": "127.0.0.1", "port": listening["metrics_port"]}},
+                ]
+            },
+        },
+        {
+            "apiVersion": "kwok.x-k8s.io/v1alpha1",
+            "kind": "ClusterLogs",
+            "metadata": {"name": "all"},
+            "spec": {"logs": [{"logsFile": str(service.log_file), "follow": False}]},
+        },
+    ]
+    config = folder / "kubelet.yaml"
+    config.write_text(yaml.safe_dump_all(parts))
+    base = simulated.kwok(program(COMPONENTS["kwok"], Progress()), plane.kubeconfig)
+    return [
+        *base,
+        f"--config={config}",
+        f"--node-port={port}",
+        f"--server-address=127.0.0.1:{port}",
+        f"--tls-cert-file={folder / 'pki' / 'kubelet.crt'}",
+        f"--tls-private-key-file={folder / 'pki' / 'kubelet.key'}",
+    ]
+
+
+Create = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def create(fleet: Fleet, request: pytest.FixtureRequest) -> Iterator[Create]:
+    """Makes a tenant through the command, with the key that the service behind it knows; it is gone after the test."""
+    made: list[str] = []
+
+    def one(name: str, *arguments: str) -> dict[str, Any]:
+        made.append(name)
+        answer: dict[str, Any] = fleet.done("create", name, "--api-key-stdin", *arguments, stdin=KEY)
+        return answer
+
+    yield one
+    for name in made:
+        fleet.run("delete", name, "--force", "--yes")
