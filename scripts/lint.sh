@@ -26,4 +26,4 @@ helm=$($bin/python -m e2e.cluster build helm)
 "$helm" lint --strict --quiet helm/memorybank
 for values in tests/chart/values/*.yaml; do "$helm" lint --strict --quiet helm/memorybank --values "$values"; done
 step "shell scripts"
-for script in scripts/*.sh requirements/*.sh .ci/run; do sh -n "$script"; done
+$bin/shellcheck scripts/*.sh requirements/*.sh e2e/cluster/*.sh .ci/run

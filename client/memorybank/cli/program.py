@@ -29,7 +29,8 @@ COMMANDS: Sequence[Command] = [
 ]
 GROUPS: Mapping[str, str] = {"forgetting": "the forgetting curve"}
 
-DONE, REFUSED, WRONG_USE, NO_ANSWER, NOT_IN_TIME, INTERRUPTED = 0, 1, 2, 3, 4, 130
+DONE, REFUSED, WRONG_USE, NO_ANSWER, NOT_IN_TIME, FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
+DEBUG_VARIABLE = "MEMORYBANK_DEBUG"
 FAILURES = [
     (ApiError, REFUSED),
     (RefusedError, REFUSED),
@@ -44,7 +45,8 @@ EPILOG = """
 Tenants are looked for in the cluster and the namespace of the kubeconfig's context. A tenant's memory is the one of
 --tenant in the cluster, else the one at --url with the key in $MEMORYBANK_API_KEY.
 
-Exit status: 0 done; 1 refused; 2 wrong use; 3 no answer; 4 not done in time; 130 interrupted.
+Exit status: 0 done; 1 refused; 2 wrong use; 3 no answer; 4 not done in time; 70 a fault of
+the command itself; 130 interrupted.
 """
 
 
@@ -60,6 +62,12 @@ def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
     except (MemoryBankError, ValueError, OSError) as error:
         _complain(program, _sentence(error))
         return next(status for kind, status in FAILURES if isinstance(error, kind))
+    except Exception as error:
+        # Whoever calls this from a program reads sentences; whoever mends it wants the whole.
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        _complain(program, f"this is a fault of the command itself; ${DEBUG_VARIABLE}=1 shows where: {error!r}")
+        return FAULT
     if complaint is not None:
         _complain(program, complaint)
         return REFUSED

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,11 @@ from tests.service.running import KEY, RunningService, running
 
 VOLUMES = 60
 NAMESPACE = "customers"
+LOG = (
+    '{"level": "info", "message": "listening", "port": 8000}',
+    '{"level": "error", "message": "somebody sent Bearer mb_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"}',
+)
+"""What every container says; a second line as it should never be."""
 __all__ = ["KEY", "NAMESPACE"]
 
 
@@ -54,18 +59,33 @@ class Fleet:
 
     kubeconfig: Path
     kubectl_program: Path
-    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        programs = f"{Path(sys.executable).parent}:{self.kubectl_program.parent}:{os.environ['PATH']}"
+        return {"PATH": programs, "KUBECONFIG": str(self.kubeconfig)}
 
     def run(self, *arguments: str, stdin: str = "", program: str = "memorybank", **more: str) -> Ended:
+        """`program`: one on the path, or a file."""
         ended = subprocess.run(
-            [str(Path(sys.executable).with_name(program)), *arguments],
+            [program, *arguments],
             input=stdin,
-            env={"PATH": os.environ["PATH"], "KUBECONFIG": str(self.kubeconfig), **self.environment, **more},
+            env={**self.environment, **more},
             text=True,
             capture_output=True,
             check=False,
         )
         return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["memorybank", *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def done(self, *arguments: str, **named: str) -> Any:
         """What a command has printed that must succeed."""
@@ -163,6 +183,8 @@ def _nodes(plane: ControlPlane, service: RunningService, folder: Path) -> list[s
     [port] = free_ports(1)
     authority = Authority(folder / "pki")
     authority.issue("kubelet", "kubelet", names=("IP:127.0.0.1",))
+    log = folder / "container.log"
+    log.write_text("".join(f"2027-01-15T08:00:00.000000000Z stdout F {line}\n" for line in LOG))
     listening = next(line for line in service.log() if line["message"] == "listening")
     parts = [
         {
@@ -180,7 +202,7 @@ def _nodes(plane: ControlPlane, service: RunningService, folder: Path) -> list[s
             "apiVersion": "kwok.x-k8s.io/v1alpha1",
             "kind": "ClusterLogs",
             "metadata": {"name": "all"},
-            "spec": {"logs": [{"logsFile": str(service.log_file), "follow": False}]},
+            "spec": {"logs": [{"logsFile": str(log), "follow": False}]},
         },
     ]
     config = folder / "kubelet.yaml"
@@ -200,15 +222,23 @@ Create = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def create(fleet: Fleet, request: pytest.FixtureRequest) -> Iterator[Create]:
-    """Makes a tenant through the command, with the key that the service behind it knows; it is gone after the test."""
+def create(fleet: Fleet) -> Iterator[Create]:
+    """Makes a tenant through the command; it is gone with its data after the test."""
     made: list[str] = []
 
-    def one(name: str, *arguments: str) -> dict[str, Any]:
+    def one(name: str, *arguments: str, **named: str) -> dict[str, Any]:
         made.append(name)
-        answer: dict[str, Any] = fleet.done("create", name, "--api-key-stdin", *arguments, stdin=KEY)
+        answer: dict[str, Any] = fleet.done("create", name, *arguments, **named)
         return answer
 
     yield one
     for name in made:
         fleet.run("delete", name, "--force", "--yes")
+
+
+@pytest.fixture(scope="session")
+def customer(fleet: Fleet) -> dict[str, Any]:
+    """The tenant customer1, ready, with the key that the service behind every pod knows; no test changes it."""
+    options = "--domain", "memorybank.localhost", "--api-key-stdin", "--wait"
+    answer: dict[str, Any] = fleet.done("create", "customer1", *options, stdin=KEY)
+    return answer

@@ -60,7 +60,7 @@ class Cluster:
         """The names alone: the objects' contents do not leave the API server."""
         query = {"labelSelector": labels}
         found = self._json("GET", kind.path(self.namespace), query, kind=kind, accept=NAMES_ONLY)
-        return [item["metadata"]["name"] for item in found["items"]]
+        return [item["metadata"]["name"] for item in found["items"] or []]
 
     def exists(self, kind: Kind, name: str, namespace: str | None = None) -> bool:
         """Without its contents: those of a Secret do not leave the API server."""
@@ -149,7 +149,7 @@ class Cluster:
         except Exception as error:
             # The library wraps what its TLS says in an exception of its own, which is no subclass of these.
             if type(error).__module__.startswith("kubernetes."):
-                raise SilentError(f"the API server {server} does not answer: {error}") from None
+                raise SilentError(f"the API server {server} does not answer: {_cause(error)}") from None
             raise
 
     def _refuse(self, status: int, text: bytes, kind: Kind | None, name: str) -> NoReturn:
@@ -162,6 +162,8 @@ class Cluster:
             )
         if status == 404 and kind is TENANT and (not name or "could not find the requested resource" in message):
             raise RefusedError("the cluster knows no MemoryBankTenant: install MemoryBank's Helm chart in it")
+        if status == 404 and message.startswith("namespaces "):
+            raise RefusedError(f"there is no namespace {self.namespace}: `kubectl create namespace {self.namespace}`")
         if status == 404 and kind is not None and "page not found" in message:
             raise NoSuchThingError(f"the cluster knows no {kind.name}")
         if status == 404:
@@ -191,4 +193,6 @@ def _message(text: bytes) -> str:
 def _cause(error: BaseException) -> str:
     """Of what urllib3 wraps, the innermost sentence."""
     reason = getattr(error, "reason", None)
-    return _cause(reason) if isinstance(reason, BaseException) else str(error).rpartition(": ")[2] or str(error)
+    if isinstance(reason, BaseException):
+        return _cause(reason)
+    return str(reason or str(error).rpartition(": ")[2] or error)

@@ -38,6 +38,7 @@ def connection(where: Where) -> Connection:
     try:
         from kubernetes import client, config
         from kubernetes.config.config_exception import ConfigException
+        from yaml import YAMLError
     except ImportError:
         raise SilentError(
             "tenants in a cluster need the Kubernetes library: pip install 'memorybank[kubernetes]'"
@@ -54,7 +55,8 @@ def connection(where: Where) -> Connection:
         else:
             config.load_kube_config(files, where.context, configuration, persist_config=False)
             usual = _namespace(config.list_kube_config_contexts(files), where.context)
-    except ConfigException as error:
+    except (ConfigException, YAMLError, TypeError, AttributeError, KeyError) as error:
+        # The library takes a file that is something else altogether for one of its own.
         raise SilentError(f"the kubeconfig {files} cannot be used: {error}") from None
     configuration.retries = False
     return Connection(client.ApiClient(configuration), configuration.host, where.namespace or usual or "default")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from memorybank.fleet.errors import FleetError
@@ -64,13 +65,13 @@ class Collection:
         cluster = self._cluster
         yield from self._of("cluster/version.json", lambda: cluster.read("/version"))
         for kind in (STORAGE_CLASS, INGRESS_CLASS):
-            yield from self._of(f"cluster/{kind.plural}.json", lambda kind=kind: cluster.all(kind))  # type: ignore[misc]
+            yield from self._of(f"cluster/{kind.plural}.json", partial(cluster.all, kind))
         yield from self._of("cluster/nodes.json", lambda: [_node(one) for one in cluster.all(NODE)])
         yield from self._of("cluster/resource.json", lambda: _versions(cluster.get(CRD, f"{TENANT.plural}.{GROUP}")))
         yield from self._of("operator/leases.json", lambda: _ours(cluster.all(LEASE, everywhere=True)))
         for kind in (DEPLOYMENT, POD):
             found: list[Manifest] = []
-            look = _keeping(found, lambda kind=kind: cluster.all(kind, labels=OPERATOR_LABELS, everywhere=True))  # type: ignore[misc]
+            look = _keeping(found, partial(cluster.all, kind, labels=OPERATOR_LABELS, everywhere=True))
             yield from self._of(f"operator/{kind.plural}.json", look)
             for one in found if kind is POD else ():
                 yield from self._logs(cluster.within(one["metadata"]["namespace"]), one, "operator")
@@ -82,7 +83,7 @@ class Collection:
         yield from self._of(f"{folder}/tenant.json", lambda: tenant)
         pods: list[Manifest] = []
         for kind in CHILDREN:
-            look = _keeping(pods if kind is POD else [], lambda kind=kind: cluster.all(kind, labels=of_tenant(name)))  # type: ignore[misc]
+            look = _keeping(pods if kind is POD else [], partial(cluster.all, kind, labels=of_tenant(name)))
             yield from self._of(f"{folder}/{kind.plural}.json", look)
         yield from self._of(f"{folder}/secret-names.json", lambda: cluster.names(SECRET, of_tenant(name)))
         yield from self._of(f"{folder}/events.json", lambda: _events(cluster.all(EVENT), name))
@@ -98,7 +99,7 @@ class Collection:
             query = {"tailLines": LOG_LINES, "limitBytes": LOG_BYTES, "previous": str(previous).lower()}
             path = f"{POD.path(cluster.namespace, name)}/log"
             file = f"{folder}/logs/{name}{'-previous' if previous else ''}.log"
-            yield from self._of(file, lambda path=path, query=query: _text(cluster, path, query))  # type: ignore[misc]
+            yield from self._of(file, partial(_text, cluster, path, query))
 
     def _of(self, file: str, look: Callable[[], Any]) -> Iterator[Piece]:
         """One piece, or a line in `missing`."""
