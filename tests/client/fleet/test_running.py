@@ -44,7 +44,7 @@ def test_an_update_of_all_stops_at_the_first_that_fails_and_says_how_to_go_back(
     told = {one["tenant_id"]: one for one in ended.json}
     assert told["aa-first"]["status"] == "failed"
     assert told["ab-second"]["status"] == "skipped"
-    assert "No node takes the pod" in told["aa-first"]["error"]
+    assert "tenant aa-first with registry.example/memorybank:v2: " in told["aa-first"]["error"]
     first, *_, last = ended.err.splitlines()
     assert first.startswith("1 of ")
     assert "Back to what it was: memorybank update aa-first registry.example/memorybank:v1;" in last
