@@ -12,8 +12,11 @@ from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.cluster import Cluster, Conflict, NamespaceTerminating, NotFound, Refused
 from memorybank_operator.compare import differs
 from memorybank_operator.desired import Context, children
+from memorybank_operator.events import tell
 from memorybank_operator.keys import Keyring
 from memorybank_operator.kinds import POD, VOLUME_CLAIM
+from memorybank_operator.refusals import refusal
+from memorybank_operator.repairs import REPAIRED, repaired
 from memorybank_operator.seen import Seen, TenantKey
 from memorybank_operator.volume import apply_without_growth
 
@@ -47,12 +50,14 @@ async def apply_children(
                     seen.put(kind, rest[0])
                     refusals.append(rest[1])
                     continue
-            refusals.append(Problem(Reason.REFUSED, f"The API server refuses the {kind.kind}: {error.message}"))
+            refusals.append(refusal(kind.kind, error.message))
         except Conflict as error:
             refusals.append(Problem(Reason.NAME_TAKEN, error.message))
         else:
             done, reason = (f"repaired at {field}", "Repaired") if field else ("applied", "Applied")
             logger.info("%s %s", kind.kind, done, extra={"reason": reason})
+            if message := repaired(kind, tenant, desired, actual, field):
+                await tell(cluster, tenant, REPAIRED, message)
     return tuple(refusals)
 
 

@@ -82,9 +82,12 @@ class Cluster:
         """`namespace` is None where the kind has none."""
         return await self._call("get", kind, kind.path(namespace, name))
 
-    async def list(self, kind: Kind, namespace: str | None, labels: str = "") -> Manifest:
-        """The whole list object, as its `metadata.resourceVersion` is wanted too."""
-        parameters = {"labelSelector": labels} if labels else {}
+    async def list(
+        self, kind: Kind, namespace: str | None, labels: str = "", *, fields: str = "", limit: int = 0
+    ) -> Manifest:
+        """The whole list object, as its `metadata.resourceVersion` is wanted too; with `limit`, not all of it."""
+        selected = {"labelSelector": labels, "fieldSelector": fields, "limit": str(limit or "")}
+        parameters = {name: value for name, value in selected.items() if value}
         return await self._call("list", kind, kind.path(namespace), parameters=parameters)
 
     async def create(self, kind: Kind, manifest: Manifest) -> Manifest:

@@ -1,25 +1,29 @@
 """Kubernetes events about a tenant: said when something changed, never when it stayed."""
 
 import datetime
+import hashlib
 import logging
-import uuid
 
 from memorybank_operator.api.names import API_VERSION, FIELD_MANAGER, KIND
 from memorybank_operator.api.tenant import Tenant
-from memorybank_operator.cluster import Cluster, Transient
+from memorybank_operator.cluster import Cluster, Conflict, Transient
 from memorybank_operator.kinds import EVENT
 
 logger = logging.getLogger(__name__)
 
+LONGEST = 1024
+"""Characters of a message: the API server takes no more."""
+
 
 async def tell(cluster: Cluster, tenant: Tenant, reason: str, message: str, *, warning: bool = False) -> None:
-    """Create an event; that it could not be created is logged and holds nothing up."""
+    """Create an event, or count the same one once more; that this failed is logged and holds nothing up."""
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    metadata = tenant.metadata
+    metadata, message = tenant.metadata, message[:LONGEST]
+    name = f"{metadata.name}.{_digest(metadata.uid, reason, message)}"
     event = {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{metadata.name}.{uuid.uuid4().hex[:16]}", "namespace": metadata.namespace},
+        "metadata": {"name": name, "namespace": metadata.namespace},
         "involvedObject": {
             "apiVersion": API_VERSION,
             "kind": KIND,
@@ -39,7 +43,12 @@ async def tell(cluster: Cluster, tenant: Tenant, reason: str, message: str, *, w
         "count": 1,
     }
     try:
-        await cluster.create(EVENT, event)
+        try:
+            await cluster.create(EVENT, event)
+        except Conflict:
+            known = await cluster.get(EVENT, metadata.namespace, name)
+            again = {"count": known.get("count", 1) + 1, "lastTimestamp": now}
+            await cluster.merge(EVENT, metadata.namespace, name, again)
     except Transient as error:
         logger.warning(
             "the event %s was not accepted: %s",
@@ -47,3 +56,8 @@ async def tell(cluster: Cluster, tenant: Tenant, reason: str, message: str, *, w
             error,
             extra={"tenant": f"{metadata.namespace}/{metadata.name}"},
         )
+
+
+def _digest(*parts: str) -> str:
+    """The same for the same thing about the same tenant, so that one event is one object."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -15,6 +15,7 @@ from memorybank_operator.cluster import Cluster, Conflict, NamespaceTerminating,
 from memorybank_operator.compare import differs
 from memorybank_operator.desired import secrets
 from memorybank_operator.kinds import SECRET
+from memorybank_operator.refusals import refusal
 
 Manifest = dict[str, Any]
 
@@ -121,7 +122,7 @@ def _field(secret: Manifest, field: str, purpose: str) -> str:
 
 
 def refused(name: str, error: Refused) -> Problem:
-    return Problem(Reason.REFUSED, f"The API server refuses the Secret {name}: {error.message}")
+    return refusal(f"Secret {name}", error.message)
 
 
 async def find(cluster: Cluster, namespace: str, name: str) -> Manifest | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from memorybank_operator.kinds import (
+    CERTIFICATE,
     DEPLOYMENT,
     EVENT,
     HTTP_ROUTE,
@@ -60,7 +61,8 @@ TENANTS: Final = (
     # Roles know no label selectors: so Secrets are never listed nor watched. A rotation makes a key's Secret anew.
     Grant(SECRET, ("get", "create", "patch", "delete")),
     Grant(POD, ("list", "watch", "patch")),
-    Grant(EVENT, ("create",)),
+    Grant(EVENT, ("get", "list", "create", "patch")),  # the same one again is counted; those of what waits are read
+    Grant(CERTIFICATE, ("get",)),  # its one by name: cert-manager's objects do not carry our labels
 )
 """Wherever it serves tenants: in the cluster, or in each of the namespaces it was given."""
 

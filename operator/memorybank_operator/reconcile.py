@@ -23,10 +23,12 @@ from memorybank_operator.desired.secrets import shown_secret
 from memorybank_operator.events import tell
 from memorybank_operator.keys import Keyring
 from memorybank_operator.kinds import CHILDREN, HTTP_ROUTE, POD, TENANT, VOLUME_CLAIM, Kind
+from memorybank_operator.looking import Looking
 from memorybank_operator.measured import Reading
 from memorybank_operator.observe import Observed, observe
 from memorybank_operator.pacing import Pacing
 from memorybank_operator.reporting import write_status
+from memorybank_operator.rivals import hostname_owner
 from memorybank_operator.rolling import Plan, Rolling
 from memorybank_operator.rotation import utc
 from memorybank_operator.seen import Seen, TenantKey, asked
@@ -61,6 +63,7 @@ class Reconciler:
         self._seen = seen
         self._settings = settings
         self._clock = clock
+        self._looking = Looking(cluster)
         self._keyrings: dict[TenantKey, Keyring] = {}
         self._stale: set[TenantKey] = set()
         self._deleted: dict[TenantKey, Manifest] = {}
@@ -73,6 +76,7 @@ class Reconciler:
         """Read the tenant's Secrets again at its next reconcile: its spec changed, or it is time to."""
         self._keyrings.pop(key, None)
         self._stale.add(key)
+        self._looking.forget(key)
 
     def part(self, key: TenantKey, last: Manifest) -> None:
         """A tenant was deleted; its last state says what becomes of its volume and keys."""
@@ -85,6 +89,7 @@ class Reconciler:
             metrics.TENANTS.labels(phase=phase).dec()
         self._keyrings.pop(key, None)
         self._stale.discard(key)
+        self._looking.part(key)
         self._deleted.pop(key, None)
         self._pacing.forget(key)
 
@@ -123,6 +128,7 @@ class Reconciler:
             await self._bequeath(key)
             self._keyrings.pop(key, None)
             self._stale.discard(key)
+            self._looking.part(key)
             return None
         self._deleted.pop(key, None)
         try:
@@ -146,8 +152,8 @@ class Reconciler:
             refusals = await apply_children(self._cluster, self._seen, key, tenant, context)
             await refresh_access(self._cluster, self._seen, key, keyring)
         plan = self.rolling.outcome(key, tenant, plan)
-        told, held_back = await self._report(key, tenant, context, keyring, refusals, plan, asked(manifest))
-        waits = (self._until(keyring.due), _retry(keyring, refusals), plan.look_again, held_back)
+        told, more = await self._report(key, tenant, context, keyring, refusals, plan, asked(manifest))
+        waits = (self._until(keyring.due), _retry(keyring, refusals), plan.look_again, more)
         again = [seconds for seconds in waits if seconds is not None]
         if told.storage is not None and told.storage.grown_to != growth.kept_growth(tenant):
             again.append(SOON_SECONDS)  # decided and written down: now the claim's turn
@@ -196,19 +202,12 @@ class Reconciler:
             template=plan.template,
             volume_request=requests.get("storage"),
             volume_capacity=claim.get("status", {}).get("capacity", {}).get("storage"),
-            hostname_free=self._hostname_free(tenant),
+            hostname_free=not self._hostname_owner(tenant),
             served=self.served,
         )
 
-    def _hostname_free(self, tenant: Tenant) -> bool:
-        """Whether no older tenant has this host name."""
-        if tenant.spec.hostname is None:
-            return True
-        own = (tenant.metadata.creation_timestamp, tenant.metadata.uid)
-        return not any(
-            (other["metadata"]["creationTimestamp"], other["metadata"]["uid"]) < own
-            for other in self._seen.wanting(tenant.spec.hostname)
-        )
+    def _hostname_owner(self, tenant: Tenant) -> str:
+        return hostname_owner(tenant, self._seen.wanting(tenant.spec.hostname)) if tenant.spec.hostname else ""
 
     async def _has_gone(self, tenant: Tenant, context: Context) -> bool:
         """Whether a tenant that had its children and misses some is being deleted, which its own watch has yet to tell.
@@ -252,7 +251,7 @@ class Reconciler:
         plan: Plan,
         known: tuple[Any, ...],
     ) -> tuple[TenantStatus, float | None]:
-        """Write the status, if it is another; answers it, and in how many seconds to do so, if that can wait."""
+        """Say what is; answers the status, and in how many seconds there may be more to say."""
         mine = self._seen.children(key)
         observed = Observed(
             children={
@@ -262,6 +261,7 @@ class Reconciler:
             secret_problems=keyring.problems,
             refusals=refusals,
             hostname_free=context.hostname_free,
+            hostname_owner="" if context.hostname_free else self._hostname_owner(tenant),
             gateway_api=HTTP_ROUTE in context.served,
             endpoint=endpoint(tenant, context),
             key_secret=shown_secret(tenant),
@@ -273,9 +273,11 @@ class Reconciler:
             rollout=plan.rollout,
             held=plan.held,
         )
-        status = observe(tenant, observed, self._clock())
+        now = self._clock()
+        observed, again = await self._looking.look(key, tenant, observed, context.served, now)
+        status = observe(tenant, observed, now)
         if status == tenant.status:
-            return status, None
+            return status, again
         if wait := self._pacing.wait(key, tenant.status, status):
             return status, wait
         self._pacing.written(key)
@@ -283,7 +285,7 @@ class Reconciler:
         for reason, message, warning in growth.news(tenant.status, status):
             logger.info(message, extra={"reason": reason})
             await tell(self._cluster, tenant, reason, message, warning=warning)
-        return status, None
+        return status, again
 
 
 def _retry(keyring: Keyring, refusals: tuple[Problem, ...]) -> float | None:

@@ -7,8 +7,10 @@ from memorybank_operator.api.status import TenantStatus
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.cluster import Cluster, Conflict, NotFound
 from memorybank_operator.desired.context import given
-from memorybank_operator.kinds import TENANT
-from memorybank_operator.seen import Seen, asked
+from memorybank_operator.events import tell
+from memorybank_operator.kinds import TENANT, VOLUME_CLAIM
+from memorybank_operator.news import news
+from memorybank_operator.seen import Seen, TenantKey, asked
 
 
 async def write_status(
@@ -29,3 +31,6 @@ async def write_status(
     if asked(answer) == known:
         seen.put(TENANT, answer)
     # Else the answer holds a change whose event is still to come, and would then be taken for old news.
+    claim = seen.child(VOLUME_CLAIM, TenantKey(metadata.namespace, metadata.name))
+    for one in news(tenant, status, claim):
+        await tell(cluster, tenant, one.reason, one.message, warning=one.warning)

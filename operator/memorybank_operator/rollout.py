@@ -16,7 +16,7 @@ from memorybank_operator.api.status import FailedImage, Problem, Reason, Rollout
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.desired.template import anew, request, wish
 from memorybank_operator.desired.workload import CONTAINER
-from memorybank_operator.pods import pod_state
+from memorybank_operator.observe.pods import state_of
 
 Manifest = dict[str, Any]
 
@@ -164,7 +164,7 @@ def _hopeless(
 ) -> str | None:
     """Why the pod will not become ready; None: it may yet."""
     new = [pod for pod in pods if _image(pod["spec"]) == wanted]
-    state = pod_state(new, tenant)
+    state = state_of(new, {}, tenant, now)
     passed = (now - since).total_seconds()
     hopeless = (
         (state.reason is Reason.IMAGE_PULL_FAILED and passed >= PULL_PATIENCE_SECONDS)

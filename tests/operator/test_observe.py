@@ -102,7 +102,7 @@ def test_a_time_changes_with_the_status_alone() -> None:
                 "state": {"waiting": {"reason": "CrashLoopBackOff"}},
                 "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
             },
-            Reason.CRASH_LOOP,
+            Reason.OOM_KILLED,
             "spec.resources.limits.memory allows: raise that",
         ),
         (

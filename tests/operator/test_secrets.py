@@ -42,6 +42,9 @@ async def test_a_pod_that_the_api_server_refuses_is_said_in_the_status(
     await kube.until(kind, namespace, "none", lambda found: found and found.get("status", {}).get("hard"))
     async with start():
         await kube.tenant(namespace)
-        tenant = await kube.condition(namespace, "Available", "False", reason="Refused")
-        assert "exceeded quota: none" in str(condition_of(tenant, "Available"))
+        tenant = await kube.condition(namespace, "Available", "False", reason="QuotaExceeded")
+        assert (
+            "ResourceQuota none has no room for the pod (requested: pods=1; limited: pods=0): raise the quota"
+            in str(condition_of(tenant, "Available"))
+        )
     assert await kube.list(POD, namespace) == []

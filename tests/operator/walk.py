@@ -3,6 +3,7 @@
 Whoever gives the operator a new right adds the step here that needs it.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from memorybank_operator.api.names import RECONCILE_ANNOTATION, ROTATE_ANNOTATIO
 from memorybank_operator.kinds import (
     CHILDREN,
     DEPLOYMENT,
+    EVENT,
     HTTP_ROUTE,
     INGRESS,
     NETWORK_POLICY,
@@ -22,7 +24,7 @@ from memorybank_operator.kinds import (
     Kind,
 )
 
-from .kube import Kube, Manifest, condition_of
+from .kube import SECONDS, Kube, Manifest, condition_of
 
 Step = Callable[[Kube, str], Awaitable[None]]
 
@@ -108,9 +110,43 @@ async def rotate_on_request(kube: Kube, namespace: str) -> None:
 
 
 async def repair(kube: Kube, namespace: str) -> None:
+    """Twice, which is one event with a count."""
+    for times in (1, 2):
+        await _remade(kube, namespace)
+        await _told(kube, namespace, "Repaired", times)
+
+
+async def _told(kube: Kube, namespace: str, reason: str, times: int) -> None:
+    async with asyncio.timeout(SECONDS):
+        while True:
+            events = await kube.list(EVENT, namespace)
+            if times in [event["count"] for event in events if event["reason"] == reason]:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def _remade(kube: Kube, namespace: str) -> None:
     uid = (await kube.get(SERVICE, namespace, "customer1"))["metadata"]["uid"]
     await kube.delete(SERVICE, namespace, "customer1")
     await kube.until(SERVICE, namespace, "customer1", lambda found: found and found["metadata"]["uid"] != uid)
+
+
+async def wait_in_silence(kube: Kube, namespace: str) -> None:
+    """A pod that has not been ready for long and does not say why: only its events may tell."""
+    name = (await kube.pod(namespace))["metadata"]["name"]
+    unready = {"type": "Ready", "status": "False", "lastTransitionTime": "2020-01-01T00:00:00Z"}
+    await kube.merge(POD, namespace, name, {"status": {"conditions": [unready]}}, "status")
+    await kube.condition(namespace, "Available", "False")
+    await kube.ready_pod(namespace)
+    await kube.condition(namespace, "Available", "True")
+
+
+async def ask_for_a_certificate(kube: Kube, namespace: str) -> None:
+    tls = {"issuerRef": {"name": "letsencrypt"}}
+    await kube.change(namespace, access={"ingress": {"tls": tls}})
+    await kube.condition(namespace, "AccessReady", "False", reason="CertificateNotReady")
+    await kube.change(namespace, access={"ingress": None})
+    await kube.condition(namespace, "AccessReady", "True")
 
 
 async def hibernate_and_wake(kube: Kube, namespace: str) -> None:
@@ -178,6 +214,8 @@ STEPS: Final[tuple[Step, ...]] = (
     rotate,
     rotate_on_request,
     repair,
+    wait_in_silence,
+    ask_for_a_certificate,
     hibernate_and_wake,
     move_from_ingress_to_gateway_and_inside,
     switch_off_what_can_be,

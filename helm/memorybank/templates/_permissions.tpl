@@ -38,7 +38,10 @@
   verbs: [list, watch, patch]
 - apiGroups: ['']
   resources: [events]
-  verbs: [create]
+  verbs: [get, list, create, patch]
+- apiGroups: [cert-manager.io]
+  resources: [certificates]
+  verbs: [get]
 {{- end }}
 {{- define "memorybank.permissions.home" }}
 - apiGroups: [coordination.k8s.io]

@@ -45,12 +45,22 @@ class Reason(enum.StrEnum):
     POD_NOT_READY = "PodNotReady"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     CRASH_LOOP = "CrashLoop"
+    OOM_KILLED = "OOMKilled"
     CONTAINER_CONFIG_INVALID = "ContainerConfigInvalid"
     UNSCHEDULABLE = "Unschedulable"
+    VOLUME_NOT_ATTACHED = "VolumeNotAttached"
+    VOLUME_NOT_MOUNTED = "VolumeNotMounted"
+    POD_EVICTED = "PodEvicted"
+    POD_PREEMPTED = "PodPreempted"
+    POD_TERMINATING = "PodTerminating"
+    NODE_DRAINED = "NodeDrained"
+    NODE_LOST = "NodeLost"
     # the volume
     VOLUME_BOUND = "VolumeBound"
     VOLUME_PENDING = "VolumePending"
     VOLUME_LOST = "VolumeLost"
+    STORAGE_CLASS_MISSING = "StorageClassMissing"
+    PROVISIONING_FAILED = "ProvisioningFailed"
     VOLUME_GROWING = "VolumeGrowing"
     VOLUME_AT_MAX = "VolumeAtMax"
     VOLUME_NOT_EXPANDABLE = "VolumeNotExpandable"
@@ -61,6 +71,9 @@ class Reason(enum.StrEnum):
     GATEWAY_API_MISSING = "GatewayApiMissing"
     ROUTE_PENDING = "RoutePending"
     ROUTE_REJECTED = "RouteRejected"
+    ROUTE_UNRESOLVED = "RouteUnresolved"
+    CERTIFICATE_NOT_READY = "CertificateNotReady"
+    TLS_SECRET_MISSING = "TlsSecretMissing"  # noqa: S105
     # Secrets
     SECRETS_PRESENT = "SecretsPresent"
     SECRET_MISSING = "SecretMissing"  # noqa: S105
@@ -72,6 +85,9 @@ class Reason(enum.StrEnum):
     # what the API server refused
     NAME_TAKEN = "NameTaken"
     REFUSED = "Refused"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    LIMIT_RANGE_VIOLATED = "LimitRangeViolated"
+    POD_SECURITY_VIOLATED = "PodSecurityViolated"
     INVALID_SPEC = "InvalidSpec"
 
 
