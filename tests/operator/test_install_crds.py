@@ -18,6 +18,8 @@ from memorybank_operator.kubeconfig import Connection
 from .kube import Answer, Kube
 
 NAME = "memorybanktenants.memorybank.dev"
+NOVELTY = "novelties.memorybank.dev"
+"""A kind that the older version did not have."""
 CHART = Path(__file__).parents[2] / "helm" / "memorybank"
 RIGHTS = "/apis/rbac.authorization.k8s.io/v1"
 
@@ -45,7 +47,7 @@ async def hook(kube: Kube, namespace: str, connection: Connection) -> AsyncItera
     """The API server, as who has the rights of the chart's hook and no others."""
     template = (CHART / "templates" / "crds-upgrade.yaml").read_text()
     (verbs,) = [yaml.safe_load(line)["verbs"] for line in template.splitlines() if line.strip().startswith("verbs:")]
-    names = [crd["metadata"]["name"] for crd in definitions()]
+    names = [*(crd["metadata"]["name"] for crd in definitions()), NOVELTY]
     rule = {
         "apiGroups": ["apiextensions.k8s.io"],
         "resources": ["customresourcedefinitions"],
@@ -76,6 +78,18 @@ async def test_an_older_definition_becomes_this_versions(
     assert "hibernate" in spec_schema(found)
     assert "fieldOfYesterday" not in spec_schema(found)
     assert f"{NAME} is of this version" in capsys.readouterr().out
+
+
+async def test_a_definition_that_is_new_in_this_version_is_made(
+    kube: Kube, hook: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (novelty,) = definitions()
+    novelty["metadata"]["name"] = NOVELTY
+    novelty["spec"]["names"] = {"kind": "Novelty", "listKind": "NoveltyList", "plural": "novelties"}
+    monkeypatch.setattr(install_crds, "definitions", lambda: [novelty])
+
+    assert await install_crds.run(hook) == 0
+    await kube.call("DELETE", CUSTOM_RESOURCE_DEFINITION.path(None, NOVELTY))
 
 
 async def test_the_second_time_nothing_is_written(kube: Kube, hook: Connection) -> None:
