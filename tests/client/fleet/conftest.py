@@ -26,9 +26,10 @@ from e2e.cluster.pki import Authority
 from e2e.cluster.processes import free_ports, start, stop
 from e2e.cluster.progress import Progress
 from memorybank_operator.kubeconfig import from_kubeconfig
-from tests.operator.conftest import CRDS, OperatorProcess, install_crd
+from tests.operator.conftest import CRDS, install_crd
 from tests.operator.kube import Kube
 from tests.service.running import KEY, RunningService, running
+from tests.service.waiting import until
 
 VOLUMES = 60
 NAMESPACE = "customers"
@@ -124,15 +125,27 @@ def fleet(
     fleet = Fleet(kubeconfig, plane.kubectl)
     asyncio.run(_install(kubeconfig))
     node = start(_nodes(plane, memory_service, folder), folder / "kwok.log")
-    operator = OperatorProcess(kubeconfig)
+    fleet.kubectl("apply", "-f", "-", stdin=simulated.nodes(1))
+    fleet.kubectl("apply", "-f", "-", stdin=_storage())
+    log = folder / "operator.log"
+    with log.open("wb") as written:
+        operator = subprocess.Popen(
+            ["memorybank-operator"],
+            env={
+                **fleet.environment,
+                "MEMORYBANK_IMAGE": "registry.example/memorybank:v1",
+                "HEALTH_PORT": "0",
+                "METRICS_PORT": "0",
+            },
+            stdout=written,
+            stderr=written,
+        )
     try:
-        fleet.kubectl("apply", "-f", "-", stdin=simulated.nodes(1))
-        fleet.kubectl("apply", "-f", "-", stdin=_storage())
-        operator.start()
+        until(lambda: "everything was seen once" in log.read_text())
         yield fleet
-        assert operator.stop() == 0
     finally:
-        stop([node])
+        stop([node, operator])
+    assert '"exception"' not in log.read_text()
 
 
 async def _install(kubeconfig: Path) -> None:
