@@ -17,7 +17,7 @@ from memorybank_operator.generators import Generators
 from memorybank_operator.handlers import Operator
 from memorybank_operator.installations import Installations, announcement
 from memorybank_operator.kubeconfig import Connection, NoConnection, connect
-from memorybank_operator.lead import CANARY_SECONDS, Leadership
+from memorybank_operator.lead import Leadership
 from memorybank_operator.probes import HealthServer
 from memorybank_operator.settings import Settings, SettingsError
 
@@ -43,40 +43,57 @@ async def run(chosen: Settings, connection: Connection) -> int:
     async with Cluster(connection) as cluster:
         announced = announcement(chosen.watch_namespaces)
         leadership = Leadership(cluster, chosen.operator_namespace, chosen.identity, announced)
-        installations = Installations(cluster, chosen.operator_namespace, announced, is_new=lambda: leadership.created)
-        operator = Operator(cluster, connection, chosen, take_signals, installations)
-        leading = asyncio.Event()
+        leading: Operator | None = None
 
         def live() -> str | None:
-            return None if leadership.alive else f"no renewal of the Lease was told for {CANARY_SECONDS:.0f} s"
+            return None if leadership.alive else f"no renewal of the Lease was told for {leadership.canary_age:.0f} s"
 
         def ready() -> str | None:
-            return (
-                None
-                if not leading.is_set() or operator.synced.is_set()
-                else "the first look at the cluster is not done"
-            )
+            if leadership.away:
+                return "the API server does not answer"
+            return None if leading is None or leading.synced.is_set() else "the first look at the cluster is not done"
 
         health = HealthServer(chosen.health_port, {"/livez": live, "/readyz": ready})
         health.start()
-        tasks = [started(leadership.watch(), stop)]
+        watching = started(leadership.watch(), stop)
         try:
-            if not await _first(leadership.acquire(), stop):
-                return 0
-            leading.set()
-            tasks.append(started(leadership.keep(), stop))
-            tasks.append(started(_stop_when_lost(leadership, stop), stop))
-            await operator.run(stop)
-            return 1 if leadership.lost.is_set() or any(failed(task) for task in tasks) else 0
+            while True:
+                installations = Installations(
+                    cluster, chosen.operator_namespace, announced, is_new=lambda: leadership.created
+                )
+                operator = Operator(cluster, connection, chosen, take_signals, installations)
+                if not await _first(leadership.acquire(), stop):
+                    return 1 if failed(watching) else 0
+                leading = operator
+                sound = await _lead(leadership, operator, stop)
+                leading = None
+                if stop.is_set() or not sound:
+                    return 0 if sound and not failed(watching) else 1
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            if leading.is_set() and not leadership.lost.is_set():
-                await leadership.release()
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
             health.stop()
             await tracing.stop()
             await generators.close()
+
+
+async def _lead(leadership: Leadership, operator: Operator, stop: asyncio.Event) -> bool:
+    """Work until told to stop, or until the Lease is lost; whether no part has failed."""
+    over = asyncio.Event()
+    tasks = [
+        started(leadership.keep(), over),
+        started(_set_after(leadership.lost, over), over),
+        started(_set_after(stop, over), over),
+    ]
+    try:
+        await operator.run(over)
+        return not any(failed(task) for task in tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if not leadership.lost.is_set():
+            await leadership.release()
 
 
 async def _first(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
@@ -91,9 +108,9 @@ async def _first(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
     return done
 
 
-async def _stop_when_lost(leadership: Leadership, stop: asyncio.Event) -> None:
-    await leadership.lost.wait()
-    stop.set()
+async def _set_after(first: asyncio.Event, then: asyncio.Event) -> None:
+    await first.wait()
+    then.set()
 
 
 async def task(connection: Connection, name: str, arguments: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """Making, correcting and removing a tenant's objects, and leaving alone those that only have its name."""
 
-from typing import Any
+from typing import Any, Final
 
 from memorybank_operator.api.names import FIELD_MANAGER, TENANT_LABEL
 from memorybank_operator.cluster import Cluster, Conflict, NotFound
@@ -9,9 +9,12 @@ from memorybank_operator.kinds import VOLUME_CLAIM, Kind
 
 Manifest = dict[str, Any]
 
+NAME_TAKEN: Final = "NameTaken"
+"""The reason of a Conflict over an object that is not ours."""
+
 
 async def apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifest | None) -> Manifest:
-    """Apply an object; one that was not ours is left alone (Conflict)."""
+    """Apply an object; one that was not ours is left alone (a Conflict for NAME_TAKEN)."""
     metadata = desired["metadata"]
     if actual is not None:
         if patch := leftovers(desired, actual):
@@ -32,19 +35,22 @@ async def apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifes
         message = (
             f"{kind.kind} {name} is there already and is not this tenant's: remove it, or name the tenant otherwise"
         )
-        raise Conflict(409, "NameTaken", message)
+        raise Conflict(409, NAME_TAKEN, message)
     return await cluster.apply(kind, desired)
 
 
 async def remove(cluster: Cluster, kind: Kind, actual: Manifest | None) -> bool:
-    """Remove what is no longer wanted (never the volume, which is always wanted); whether it was there."""
+    """Remove what is no longer wanted (never the volume, which is always wanted); whether it was there.
+
+    Conflict: it is another one by now, or was written at the same moment; to be looked at again.
+    """
     if actual is None or on_its_way_out(actual):
         return False
     metadata = actual["metadata"]
     try:
         await cluster.delete(kind, metadata["namespace"], metadata["name"], metadata["uid"])
-    except (NotFound, Conflict):
-        return False  # gone already, or another one by now: its event brings us here again
+    except NotFound:
+        return False  # gone already
     return True
 
 

@@ -14,7 +14,7 @@ from memorybank_operator.compare import differs
 from memorybank_operator.desired import Context, children
 from memorybank_operator.events import tell
 from memorybank_operator.keys import Keyring
-from memorybank_operator.kinds import POD, VOLUME_CLAIM
+from memorybank_operator.kinds import OPTIONAL, POD, VOLUME_CLAIM
 from memorybank_operator.refusals import refusal
 from memorybank_operator.repairs import REPAIRED, repaired
 from memorybank_operator.seen import Seen, TenantKey
@@ -30,6 +30,8 @@ async def apply_children(
     refusals: list[Problem] = []
     for kind, desired in children(tenant, context).items():
         actual = seen.child(kind, key)
+        if kind in OPTIONAL and kind not in context.served:
+            continue
         if desired is None:
             if await adoption.remove(cluster, kind, actual):
                 logger.info("%s removed", kind.kind, extra={"reason": "Removed"})
@@ -52,6 +54,8 @@ async def apply_children(
                     continue
             refusals.append(refusal(kind.kind, error.message))
         except Conflict as error:
+            if error.reason != adoption.NAME_TAKEN:
+                raise  # somebody wrote at the same moment: to be tried again, and nothing to be said
             refusals.append(Problem(Reason.NAME_TAKEN, error.message))
         else:
             done, reason = (f"repaired at {field}", "Repaired") if field else ("applied", "Applied")

@@ -2,18 +2,25 @@
 
 Errors:
 
-    ApiError                 the API server answered with a failure; `.status`, `.reason`, `.message`
+    ApiError                 an answer with a failure; `.status`, `.reason`, `.message`, `.retry_after`
       NotFound               404
       Conflict               409
       Refused                400, 403, 422: the request will not succeed by repeating it
         NamespaceTerminating 403: nothing can be created where everything is being deleted
+      Unreadable             whatever the status, this is no answer of an API server
 
 Connection failures stay aiohttp's own (`aiohttp.ClientError`, `TimeoutError`).
+
+Only an API server's own word counts: the 404 of a load balancer that has nobody to ask says nothing about an object.
+A request that is answered 429 was not done; it is repeated when the API server asks for it, if that is soon. Who is
+asked to wait for longer is told so, and waits elsewhere.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+import random
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -31,17 +38,23 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 REQUEST_SECONDS = 30
+"""For a request and its repetitions after 429 together."""
+HEEDED_SECONDS = 5.0
+"""The longest `Retry-After` that is waited for within a request."""
 WATCH_SECONDS = 240
+LONGEST_MESSAGE = 1000
 
 
 class ApiError(Exception):
     """The API server answered with a failure."""
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
         self.message = message
+        self.retry_after = retry_after
+        """Seconds that the API server wants to be left alone for."""
 
 
 class NotFound(ApiError):  # noqa: N818 (read as what was answered)
@@ -58,6 +71,10 @@ class Refused(ApiError):  # noqa: N818 (read as what was answered)
 
 class NamespaceTerminating(Refused):
     """The namespace is being deleted."""
+
+
+class Unreadable(ApiError):  # noqa: N818 (read as what was answered)
+    """Half an answer, or that of something that stands before the API server."""
 
 
 class Cluster:
@@ -129,23 +146,33 @@ class Cluster:
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
         await self._call("delete", kind, kind.path(namespace, name), body=body)
 
-    async def serves(self, kind: Kind) -> bool:
-        """Whether the cluster has this kind at present."""
-        try:
-            found = await self._call("discover", kind, kind.api_path)
-        except NotFound:
-            return False
-        return any(resource["name"] == kind.plural for resource in found["resources"])
+    async def served(self, kinds: Iterable[Kind]) -> frozenset[Kind]:
+        """Those of these kinds that the cluster has at present."""
+        # Asked for a group that it does not have, an API server says 404 in a way that anybody could.
+        groups = (await self._call("discover", _APIS, "/apis"))["groups"]
+        versions = {version["groupVersion"] for group in groups for version in group["versions"]}
+        found = []
+        for kind in kinds:
+            if kind.api_version in versions:
+                resources = (await self._call("discover", kind, kind.api_path))["resources"]
+                if any(resource["name"] == kind.plural for resource in resources):
+                    found.append(kind)
+        return frozenset(found)
 
-    async def watch(self, kind: Kind, namespace: str, name: str) -> AsyncIterator[tuple[str, Manifest]]:
-        """Events of one object, beginning with its present state; ends when the server ends it."""
+    async def watch(
+        self, kind: Kind, namespace: str, name: str, silence: float = WATCH_SECONDS
+    ) -> AsyncIterator[tuple[str, Manifest]]:
+        """Events of one object, beginning with its present state; ends when the server ends it.
+
+        TimeoutError when nothing was told for `silence` seconds.
+        """
         parameters = {
             "watch": "true",
             "fieldSelector": f"metadata.name={name}",
             "timeoutSeconds": str(WATCH_SECONDS),
         }
         metrics.API_REQUESTS.labels(verb="watch", resource=kind.plural).inc()
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=WATCH_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silence)
         async with self._open.get(
             self._connection.server + kind.path(namespace),
             params=parameters,
@@ -153,9 +180,9 @@ class Cluster:
             timeout=timeout,
         ) as response:
             if response.status >= 400:
-                raise _error(response.status, await response.read())
+                raise _error(response, await response.read())
             async for line in response.content:
-                event = _decode(line)
+                event = _read(response.status, line, "type", "object")
                 yield event["type"], event["object"]
 
     @property
@@ -174,31 +201,45 @@ class Cluster:
         parameters: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> Manifest:
-        metrics.API_REQUESTS.labels(verb=verb, resource=kind.plural).inc()
         with tracing.request(verb, kind, path) if verb in _WRITES else contextlib.nullcontext():
-            return await self._send(verb, path, body, parameters, content_type)
+            return await self._send(verb, kind, path, body, parameters, content_type)
 
     async def _send(
-        self, verb: str, path: str, body: Manifest | None, parameters: Mapping[str, str] | None, content_type: str
+        self,
+        verb: str,
+        kind: Kind,
+        path: str,
+        body: Manifest | None,
+        parameters: Mapping[str, str] | None,
+        content_type: str,
     ) -> Manifest:
         headers = {**self._connection.headers(), "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = content_type
-        async with self._open.request(
-            _METHODS[verb],
-            self._connection.server + path,
-            params=parameters,
-            data=None if body is None else _encode(body),
-            headers=headers,
-            timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
-        ) as response:
-            content = await response.read()
-            if response.status >= 400:
-                raise _error(response.status, content)
-        found: Manifest = _decode(content)
-        return found
+        data = None if body is None else _encode(body)
+        ends = time.monotonic() + REQUEST_SECONDS
+        while True:
+            metrics.API_REQUESTS.labels(verb=verb, resource=kind.plural).inc()
+            async with self._open.request(
+                _METHODS[verb],
+                self._connection.server + path,
+                params=parameters,
+                data=data,
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(total=max(0.1, ends - time.monotonic())),
+            ) as response:
+                content = await response.read()
+                if response.status < 400:
+                    return _read(response.status, content, "kind")
+                error = _error(response, content)
+            # Whoever was turned away with us was told the same: not all come back at the same moment.
+            pause = (error.retry_after or 0.0) * random.uniform(1.0, 1.25)  # noqa: S311 (no secret)
+            if error.status != 429 or not 0 < pause <= HEEDED_SECONDS or time.monotonic() + pause >= ends:
+                raise error
+            await asyncio.sleep(pause)
 
 
+_APIS = Kind("", "", "APIGroupList", "apis")
 _WRITES = frozenset({"create", "update", "apply", "patch", "delete"})
 _METHODS = {
     "get": "GET",
@@ -212,11 +253,25 @@ _METHODS = {
 }
 
 
-def _error(status: int, content: bytes) -> ApiError:
+def _read(status: int, content: bytes, *fields: str) -> Manifest:
+    """A JSON object that has these fields, as all have that an API server answers."""
     try:
-        told = _decode(content)
-    except msgspec.DecodeError:
-        told = {"message": content.decode(errors="replace").strip()}
+        found: Manifest = _decode(content)
+    except msgspec.DecodeError as error:
+        raise Unreadable(status, "Unreadable", f"the answer is no JSON: {error}") from error
+    if not isinstance(found, dict) or not found.keys() >= set(fields):
+        raise Unreadable(status, "Unreadable", "the answer is not one of an API server")
+    return found
+
+
+def _error(response: aiohttp.ClientResponse, content: bytes) -> ApiError:
+    status, retry_after = response.status, _seconds(response.headers.get("Retry-After", ""))
+    try:
+        told = _read(status, content, "kind")
+    except Unreadable:
+        shown = " ".join(content[:LONGEST_MESSAGE].decode(errors="replace").split())
+        message = f"{status} from something that is no API server: {shown or 'an empty answer'}"
+        return Unreadable(status, "Unreadable", message, retry_after)
     message = str(told.get("message") or f"the API server answered {status}")
     reason = str(told.get("reason") or "")
     causes = (told.get("details") or {}).get("causes") or []
@@ -230,8 +285,18 @@ def _error(status: int, content: bytes) -> ApiError:
             kind = NamespaceTerminating
         case 400 | 403 | 422:
             kind = Refused
-    return kind(status, reason, message)
+    return kind(status, reason, message, retry_after)
+
+
+def _seconds(retry_after: str) -> float | None:
+    """API servers name seconds, never a date."""
+    return float(retry_after) if retry_after.isdecimal() else None
 
 
 Transient = (aiohttp.ClientError, asyncio.TimeoutError, ApiError)
 """What a later attempt may cure."""
+
+
+def why(error: BaseException) -> str:
+    """What to log of an error; those of a time that has run out have no text."""
+    return str(error) or "no answer in time"

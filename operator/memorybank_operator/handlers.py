@@ -10,7 +10,7 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import kopf
@@ -18,7 +18,7 @@ import kopf
 from memorybank_operator import logs, metrics, tracing
 from memorybank_operator.api.names import CHILD_SELECTOR
 from memorybank_operator.background import failed, started
-from memorybank_operator.cluster import Cluster, Transient
+from memorybank_operator.cluster import Cluster, Transient, why
 from memorybank_operator.installations import LOOK_SECONDS, Installations
 from memorybank_operator.kinds import OPTIONAL, TENANT, WATCHED, Kind
 from memorybank_operator.kubeconfig import Connection
@@ -28,11 +28,11 @@ from memorybank_operator.reconcile import Reconciler
 from memorybank_operator.seen import Manifest, Seen, TenantKey, asked
 from memorybank_operator.settings import Settings
 from memorybank_operator.stateless import NoDiffs, NoProgress
+from memorybank_operator.watching import INACTIVITY_SECONDS, REQUEST_SECONDS, Pauses, pause, watch_until
 
 logger = logging.getLogger(__name__)
 
 DISCOVERY_SECONDS = 10.0
-KOPF_STOP_SECONDS = 1.0
 SECOND_LOOK_SECONDS = 5.0
 """What was deleted between our first list and the beginning of the watches is told by neither."""
 
@@ -67,6 +67,8 @@ class Operator:
         if installations is not None:
             self.reconciler.rolling.serves = installations.serves
         self._told: dict[Kind, float] = {}
+        self._missed = asyncio.Event()
+        """A watch has begun with a list: what was deleted before is told by none."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch and reconcile until told to stop."""
@@ -81,7 +83,7 @@ class Operator:
         self.queue.start()
         try:
             if not stop.is_set():
-                await self._watch(stop)
+                await watch_until(stop, self._begin_watches, self._missed.set)
         finally:
             await self.queue.stop(seconds=1.0)
             broken = [task for task in background if failed(task)]
@@ -91,26 +93,16 @@ class Operator:
         for task in broken:
             task.result()
 
-    async def _watch(self, stop: asyncio.Event) -> None:
-        own = asyncio.all_tasks()
+    async def _begin_watches(self) -> Collection["asyncio.Task[None]"]:
         tasks = await kopf.spawn_tasks(
             registry=self._registry(),
             settings=self._kopf_settings(),
             standalone=True,
             clusterwide=not self._settings.watch_namespaces,
             namespaces=self._settings.watch_namespaces,
-            stop_flag=stop,
         )
         self._take_signals()
-        watching = asyncio.create_task(kopf.run_tasks(tasks, ignored=own))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait([watching, stopping], return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        # It waits five seconds for tasks that hang, as they do when it is stopped in the middle of its start.
-        await asyncio.wait([watching], timeout=KOPF_STOP_SECONDS)
-        watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
+        return tasks
 
     async def _reconcile(self, key: TenantKey) -> float | None:
         if self._installations is not None and not self._installations.serves(key.namespace):
@@ -140,7 +132,10 @@ class Operator:
             item.setdefault("apiVersion", kind.api_version)
             item.setdefault("kind", kind.kind)
         version = int(found["metadata"]["resourceVersion"])
+        known = {} if kind is not TENANT else {_tenant_key(tenant): tenant for tenant in self.seen.tenants()}
         for key in self.seen.replace(kind, namespace, found["items"], version):
+            if key in known and self.seen.tenant(key) is None:
+                self.reconciler.part(key, known[key])
             self.queue.mark(key)
 
     async def _wait_first(self, stop: asyncio.Event, background: list[asyncio.Task[None]]) -> None:
@@ -151,21 +146,26 @@ class Operator:
             wait.cancel()
 
     async def _resync_forever(self) -> None:
-        pause: float = 1.0
+        failures = 0
         while True:
             try:
                 if self._installations is not None and not self.synced.is_set():
                     await self._installations.settle()
+                self._missed.clear()
                 await self.resync()
-                pause = self._settings.resync_seconds
-                if not self.synced.is_set():
-                    logger.info("everything was seen once")
-                    pause = min(pause, SECOND_LOOK_SECONDS)
-                self.synced.set()
             except Transient as error:
-                logger.warning("the resync failed and is repeated: %s", error)
-                pause = min(pause, 5.0)
-            await asyncio.sleep(pause)
+                logger.warning("the resync failed and is repeated: %s", why(error))
+                await asyncio.sleep(pause(failures))
+                failures += 1
+                continue
+            failures = 0
+            if not self.synced.is_set():
+                logger.info("everything was seen once")
+                self.synced.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.resync_seconds):
+                    await self._missed.wait()
+                    await asyncio.sleep(SECOND_LOOK_SECONDS)
 
     async def _heed_forever(self) -> None:
         """Notice other installations that come and go."""
@@ -175,7 +175,7 @@ class Operator:
                 if await self._installations.look():
                     await self.resync()
             except Transient as error:
-                logger.warning("other installations cannot be looked at: %s", error)
+                logger.warning("other installations cannot be looked at: %s", why(error))
 
     async def _discover_forever(self) -> None:
         """Notice optional APIs that appear or vanish."""
@@ -184,7 +184,7 @@ class Operator:
             try:
                 served = await self._served()
             except Transient as error:
-                logger.warning("the API server's kinds cannot be read: %s", error)
+                logger.warning("the API server's kinds cannot be read: %s", why(error))
                 continue
             if served != self.reconciler.served:
                 logger.info("optional kinds now served: %s", ", ".join(kind.kind for kind in served) or "none")
@@ -193,7 +193,7 @@ class Operator:
                     self.queue.mark(TenantKey(tenant["metadata"]["namespace"], tenant["metadata"]["name"]))
 
     async def _served(self) -> frozenset[Kind]:
-        return frozenset([kind for kind in OPTIONAL if await self._cluster.serves(kind)])
+        return await self._cluster.served(OPTIONAL)
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
@@ -213,6 +213,9 @@ class Operator:
         settings.persistence.progress_storage = NoProgress()
         settings.queueing.idle_timeout = 1.0
         settings.queueing.exit_timeout = 0.5
+        settings.networking.request_timeout = REQUEST_SECONDS
+        settings.networking.error_backoffs = Pauses()
+        settings.watching.inactivity_timeout = INACTIVITY_SECONDS
         for kind in WATCHED:
             settings.watching.label_selectors[kind.group, kind.version, kind.plural] = CHILD_SELECTOR
         return settings
@@ -230,14 +233,14 @@ class Operator:
         )
 
     async def _on_child(self, kind: Kind, type: str | None, event: kopf.RawEvent, **_: Any) -> None:
-        self._told[kind] = time.monotonic()
+        self._note(kind, type)
         manifest = _plain(event)
         concerned = self.seen.remove(kind, manifest) if type == "DELETED" else self.seen.put(kind, manifest)
         for key in concerned:
             self.queue.mark(key)
 
     async def _on_tenant(self, kind: Kind, type: str | None, event: kopf.RawEvent, **_: Any) -> None:
-        self._told[kind] = time.monotonic()
+        self._note(kind, type)
         manifest = _plain(event)
         key = TenantKey(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
         before = self.seen.tenant(key)
@@ -257,9 +260,18 @@ class Operator:
             for other in self.seen.wanting(hostname):
                 self.queue.mark(TenantKey(other["metadata"]["namespace"], other["metadata"]["name"]))
 
+    def _note(self, kind: Kind, type: str | None) -> None:
+        self._told[kind] = time.monotonic()
+        if type is None:  # from a list, with which a watch begins, and begins anew where it cannot go on
+            self._missed.set()
+
     def _watch_age(self, kind: Kind) -> float:
         told = self._told.get(kind)
         return -1.0 if told is None else time.monotonic() - told
+
+
+def _tenant_key(manifest: Manifest) -> TenantKey:
+    return TenantKey(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
 
 
 def _plain(event: kopf.RawEvent) -> Manifest:

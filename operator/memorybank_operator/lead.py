@@ -7,6 +7,7 @@ writes arrive, and that watches tell.
 import asyncio
 import datetime
 import logging
+import random
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,7 +15,7 @@ from typing import Any, Final
 import aiohttp
 
 from memorybank_operator import metrics
-from memorybank_operator.cluster import ApiError, Cluster, Conflict, NotFound, Transient
+from memorybank_operator.cluster import ApiError, Cluster, Conflict, NotFound, Transient, why
 from memorybank_operator.kinds import LEASE
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,11 @@ GIVE_UP_SECONDS: Final = 7.5
 """A leader that could not renew for so long stops, before another may begin."""
 RETRY_SECONDS: Final = 1.0
 STANDBY_SECONDS: Final = 1.0
+SILENCE_SECONDS: Final = 15.0
+"""A watch that has told no renewal for so long, of one every 3 s, is begun anew."""
 CANARY_SECONDS: Final = 45.0
+PATIENCE_SECONDS: Final = 600.0
+"""While the API server answers nobody, a restart cures nothing; it may cure what we have forgotten to read again."""
 
 
 class Leadership:
@@ -49,11 +54,19 @@ class Leadership:
         self._seen_renewal: tuple[str, str] = ("", "")
         self._seen_at = time.monotonic()
         self._told_at = time.monotonic()
+        self._told = ""
+        self._failed_at = -CANARY_SECONDS
 
     @property
     def alive(self) -> bool:
-        """Whether the Lease's renewals (ours, or the leader's) are still being told by the watch."""
-        return self.canary_age < CANARY_SECONDS
+        """Whether the Lease's renewals (ours, or the leader's) are being told by the watch, or cannot be."""
+        return self.canary_age < (PATIENCE_SECONDS if self.away else CANARY_SECONDS)
+
+    @property
+    def away(self) -> bool:
+        """Whether no renewal is told, and the last attempts to read or write the Lease have failed."""
+        now = time.monotonic()
+        return self.canary_age >= SILENCE_SECONDS and now - self._failed_at < CANARY_SECONDS
 
     @property
     def canary_age(self) -> float:
@@ -61,15 +74,19 @@ class Leadership:
         return time.monotonic() - self._told_at
 
     async def acquire(self) -> None:
-        """Return once this replica leads."""
+        """Return once this replica leads (again)."""
+        self.lost.clear()
         while True:
             try:
                 if await self._try():
                     logger.info("this replica leads", extra={"identity": self._identity})
                     return
+            except Conflict:
+                pass  # another replica was faster
             except Transient as error:
-                logger.warning("the Lease cannot be reached: %s", error)
-            await asyncio.sleep(STANDBY_SECONDS)
+                self._failed_at = time.monotonic()
+                logger.warning("the Lease cannot be reached: %s", why(error))
+            await asyncio.sleep(STANDBY_SECONDS * random.uniform(0.75, 1.0))  # noqa: S311 (spreads attempts)
 
     async def keep(self) -> None:
         """Renew until cancelled; set `lost` if that fails for too long."""
@@ -82,7 +99,9 @@ class Leadership:
                     held = await self._try()
                 pause = RENEW_SECONDS
             except Transient as error:
-                logger.warning("the Lease could not be renewed: %s", str(error) or "no answer")
+                # A Conflict too: the write before may have come through without an answer. The next look tells.
+                self._failed_at = time.monotonic()
+                logger.warning("the Lease could not be renewed: %s", why(error))
                 held = time.monotonic() - self._renewed < GIVE_UP_SECONDS
                 pause = RETRY_SECONDS
             if not held:
@@ -97,37 +116,35 @@ class Leadership:
                 lease["spec"].update(holderIdentity="", leaseDurationSeconds=1, renewTime=_now())
                 await self._cluster.replace(LEASE, lease)
         except (aiohttp.ClientError, TimeoutError, ApiError) as error:
-            logger.warning("the Lease was not released and will expire: %s", error)
+            logger.warning("the Lease was not released and will expire: %s", why(error))
 
     async def watch(self) -> None:
         """Take note of renewals as the watch tells them, until cancelled."""
         metrics.WATCH_AGE_SECONDS.labels(resource=LEASE.plural).set_function(lambda: self.canary_age)
         while True:
             try:
-                async for kind, _lease in self._cluster.watch(LEASE, self._namespace, NAME):
-                    if kind in ("ADDED", "MODIFIED"):
-                        self._told_at = time.monotonic()
+                async for kind, lease in self._cluster.watch(LEASE, self._namespace, NAME, SILENCE_SECONDS):
+                    # A watch begins with what is there: only what is new proves that it is told.
+                    if kind in ("ADDED", "MODIFIED") and lease["spec"].get("renewTime") != self._told:
+                        self._told, self._told_at = lease["spec"].get("renewTime"), time.monotonic()
             except Transient as error:
-                logger.info("the watch on the Lease ended and is begun anew: %s", error)
+                logger.info("the watch on the Lease ended and is begun anew: %s", why(error))
             await asyncio.sleep(1)
 
     async def _try(self) -> bool:
-        """Take or renew the Lease if it is free, ours or expired."""
+        """Take or renew the Lease if it is free, ours or expired. Conflict: somebody, or we, wrote it meanwhile."""
         asked = time.monotonic()
         try:
             lease = await self._cluster.get(LEASE, self._namespace, NAME)
         except NotFound:
             lease = None
-        try:
-            if lease is None:
-                await self._cluster.create(LEASE, self._manifest())
-                self.created = True
-            elif self._may_take(lease["spec"]):
-                await self._cluster.replace(LEASE, self._manifest(lease))
-            else:
-                return False
-        except Conflict:
-            return False  # another replica was faster
+        if lease is None:
+            await self._cluster.create(LEASE, self._manifest())
+            self.created = True
+        elif self._may_take(lease["spec"]):
+            await self._cluster.replace(LEASE, self._manifest(lease))
+        else:
+            return False
         self._renewed = asked
         return True
 

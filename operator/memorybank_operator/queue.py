@@ -13,7 +13,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 from memorybank_operator import logs
-from memorybank_operator.cluster import Transient
+from memorybank_operator.cluster import ApiError, Transient, why
 from memorybank_operator.seen import TenantKey
 
 logger = logging.getLogger(__name__)
@@ -112,9 +112,11 @@ class TenantQueue:
         except Transient as error:
             delay = self._backoff(key)
             (self._late.add if isinstance(error, TimeoutError) else self._late.discard)(key)
-            why = str(error) or "no answer in time"
+            if isinstance(error, ApiError) and error.retry_after is not None:
+                asked = min(error.retry_after, LONGEST_BACKOFF)
+                delay = max(delay, asked * random.uniform(1.0, 1.25))  # noqa: S311 (spreads attempts, no secret)
             logger.warning(
-                "the attempt failed and is repeated in %.1f s: %s", delay, why, extra={"reason": "AttemptFailed"}
+                "the attempt failed and is repeated in %.1f s: %s", delay, why(error), extra={"reason": "AttemptFailed"}
             )
             return delay
         except Exception:

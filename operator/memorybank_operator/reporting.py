@@ -5,7 +5,7 @@ from typing import Any
 from memorybank_operator.api.names import API_VERSION, KIND
 from memorybank_operator.api.status import TenantStatus
 from memorybank_operator.api.tenant import Tenant
-from memorybank_operator.cluster import Cluster, Conflict, NotFound
+from memorybank_operator.cluster import Cluster, NotFound
 from memorybank_operator.desired.context import given
 from memorybank_operator.events import tell
 from memorybank_operator.kinds import TENANT, VOLUME_CLAIM
@@ -16,7 +16,10 @@ from memorybank_operator.seen import Seen, TenantKey, asked
 async def write_status(
     cluster: Cluster, seen: Seen, tenant: Tenant, status: TenantStatus, known: tuple[Any, ...]
 ) -> None:
-    """Write the status of a tenant, of which `known` is what was asked when it was computed."""
+    """Write the status of a tenant, of which `known` is what was asked when it was computed.
+
+    Conflict: it is another one of that name by now, or was written at the same moment; to be looked at again.
+    """
     metadata = tenant.metadata
     manifest = {
         "apiVersion": API_VERSION,
@@ -26,8 +29,8 @@ async def write_status(
     }
     try:
         answer = await cluster.apply(TENANT, manifest, subresource="status")
-    except (NotFound, Conflict):
-        return  # deleted meanwhile, or a namesake by now: the end, no error
+    except NotFound:
+        return  # deleted meanwhile: the end, no error
     if asked(answer) == known:
         seen.put(TENANT, answer)
     # Else the answer holds a change whose event is still to come, and would then be taken for old news.

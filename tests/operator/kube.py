@@ -127,11 +127,16 @@ class Kube:
     # --- what tests do again and again
 
     async def namespace(self) -> str:
-        """A new namespace."""
-        name = f"customers-{next(_names)}"
-        await self.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+        """A new namespace, with what every namespace has."""
+        name = await self.new_namespace()
         service_account = Kind("", "v1", "ServiceAccount", "serviceaccounts")
         await self.until(service_account, name, "default", lambda found: found)
+        return name
+
+    async def new_namespace(self) -> str:
+        """A new namespace, to which the controllers are still to come."""
+        name = f"customers-{next(_names)}"
+        await self.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
         return name
 
     async def tenant(self, namespace: str, name: str = "customer1", **spec: Any) -> Manifest:

@@ -10,8 +10,8 @@ from memorybank_operator import lead
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.kubeconfig import Connection
 
-NO_LEASE = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}"
-MADE = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"
+NO_LEASE = b'HTTP/1.1 404 Not Found\r\nContent-Length: 17\r\n\r\n{"kind":"Status"}'
+MADE = b'HTTP/1.1 201 Created\r\nContent-Length: 16\r\n\r\n{"kind":"Lease"}'
 
 
 async def test_a_leader_whose_renewal_hangs_gives_up_before_its_lease_ends(monkeypatch: pytest.MonkeyPatch) -> None:

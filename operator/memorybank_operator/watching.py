@@ -1,0 +1,105 @@
+"""kopf's watches, for as long as they are wanted: they end by what they cannot read, and are begun anew.
+
+A line that is no JSON, an error told in a stream, an API server that was away for a minute: kopf takes each of them for
+the end of the operator. To us it is the end of these watches; what they have missed, the next look at everything finds.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import kopf
+
+from memorybank_operator.cluster import why
+
+logger = logging.getLogger(__name__)
+
+Begin = Callable[[], Awaitable[Collection["asyncio.Task[None]"]]]
+"""Begins kopf's tasks, none of which ends by itself."""
+
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 10.0
+SOUND_SECONDS: Final = 60.0
+"""Watches that have lasted so long were sound; their end is not the next in a row of failures."""
+STOP_SECONDS: Final = 1.0
+CLOSE_SECONDS: Final = 5.0
+"""For kopf to close its connections, where nobody waits for our end."""
+INACTIVITY_SECONDS: Final = 70.0
+"""An API server tells a bookmark every 60 s: a watch without is dead, and is begun anew where it was."""
+REQUEST_SECONDS: Final = 30.0
+ATTEMPTS: Final = 12
+SWEEPS: Final = 5
+
+_KOPF: Final = str(Path(kopf.__file__).parent)
+
+
+class Pauses:
+    """What kopf waits between the attempts of a request: longer each time, never the same twice."""
+
+    def __iter__(self) -> Iterator[float]:
+        return (pause(attempt) for attempt in range(ATTEMPTS))
+
+
+def pause(attempt: int) -> float:
+    """Seconds before the next attempt, the first being 0."""
+    longest: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt, 16))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 (no secret)
+
+
+async def watch_until(stop: asyncio.Event, begin: Begin, begun_anew: Callable[[], None]) -> None:
+    """Have the watches run until told to stop; `begun_anew` is called each time that they had to be."""
+    failures = 0
+    while not stop.is_set():
+        began, before = time.monotonic(), asyncio.all_tasks()
+        reason = await _watch(stop, await begin())
+        await _sweep(before)
+        if reason is None:
+            return
+        failures = 0 if time.monotonic() - began > SOUND_SECONDS else failures + 1
+        seconds = pause(failures)
+        logger.warning("the watches ended and are begun anew in %.1f s: %s", seconds, reason)
+        await asyncio.wait([stopping := asyncio.create_task(stop.wait())], timeout=seconds)
+        stopping.cancel()
+        begun_anew()
+
+
+async def _watch(stop: asyncio.Event, tasks: Collection["asyncio.Task[None]"]) -> str | None:
+    """Why they ended; None: they were told to."""
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        ended, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        # Not by kopf's own way, which after a failure cancels every task that is younger than itself, ours too.
+        stopping.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=STOP_SECONDS if stop.is_set() else CLOSE_SECONDS)
+    if stop.is_set():
+        return None
+    errors = [task.exception() for task in ended if not task.cancelled()]
+    return next(
+        (f"{type(error).__name__}: {why(error)}" for error in errors if error is not None), "no reason is given"
+    )
+
+
+async def _sweep(before: Collection["asyncio.Task[Any]"]) -> None:
+    """Cancel what is left of kopf's: where one of its watches fails, it leaves the others running.
+
+    By where their code is, as no list of them is kept; and again, as some take a cancellation for the end of a wait.
+    """
+    for _ in range(SWEEPS):
+        left = [task for task in asyncio.all_tasks() if task not in before and _is_kopfs(task)]
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=STOP_SECONDS / SWEEPS)
+
+
+def _is_kopfs(task: "asyncio.Task[Any]") -> bool:
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and code.co_filename.startswith(_KOPF)
