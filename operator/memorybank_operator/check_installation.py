@@ -44,7 +44,7 @@ def available(deployment: Mapping[str, Any]) -> bool:
 async def api_is_served(cluster: Cluster) -> str | None:
     """Whether the API server knows the custom resource."""
     try:
-        served = await cluster.serves(TENANT)
+        served = await cluster.served([TENANT])
     except Transient as error:
         return f"the API server cannot be asked: {error}"
     return None if served else f"{TENANT.plural} are not served: apply the chart's crds/"
