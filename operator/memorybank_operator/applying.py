@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from typing import Any
 
 import msgspec
 
@@ -14,13 +15,15 @@ from memorybank_operator.compare import differs
 from memorybank_operator.desired import Context, children
 from memorybank_operator.events import tell
 from memorybank_operator.keys import Keyring
-from memorybank_operator.kinds import OPTIONAL, POD, VOLUME_CLAIM
+from memorybank_operator.kinds import OPTIONAL, POD, VOLUME_CLAIM, Kind
 from memorybank_operator.refusals import refusal
 from memorybank_operator.repairs import REPAIRED, repaired
 from memorybank_operator.seen import Seen, TenantKey
 from memorybank_operator.volume import apply_without_growth
 
 logger = logging.getLogger(__name__)
+
+Manifest = dict[str, Any]
 
 
 async def apply_children(
@@ -29,40 +32,46 @@ async def apply_children(
     """Make, correct and remove the tenant's objects; answers what the API server refuses of them."""
     refusals: list[Problem] = []
     for kind, desired in children(tenant, context).items():
-        actual = seen.child(kind, key)
         if kind in OPTIONAL and kind not in context.served:
             continue
+        actual = seen.child(kind, key)
         if desired is None:
             if await adoption.remove(cluster, kind, actual):
                 logger.info("%s removed", kind.kind, extra={"reason": "Removed"})
-            continue
-        digest = hashlib.sha256(msgspec.json.encode(desired)).hexdigest()[:16]
-        desired["metadata"].setdefault("annotations", {})[DESIRED_ANNOTATION] = digest
-        field = "" if actual is None else differs(desired, actual)
-        if field is None or adoption.on_its_way_out(actual):
-            continue
-        try:
-            seen.put(kind, await adoption.apply(cluster, kind, desired, actual))
-        except NamespaceTerminating:
-            raise
-        except Refused as error:
-            if kind is VOLUME_CLAIM and actual is not None:
-                rest = await apply_without_growth(cluster, tenant, desired, actual, error)
-                if rest is not None:
-                    seen.put(kind, rest[0])
-                    refusals.append(rest[1])
-                    continue
-            refusals.append(refusal(kind.kind, error.message))
-        except Conflict as error:
-            if error.reason != adoption.NAME_TAKEN:
-                raise  # somebody wrote at the same moment: to be tried again, and nothing to be said
-            refusals.append(Problem(Reason.NAME_TAKEN, error.message))
-        else:
-            done, reason = (f"repaired at {field}", "Repaired") if field else ("applied", "Applied")
-            logger.info("%s %s", kind.kind, done, extra={"reason": reason})
-            if message := repaired(kind, tenant, desired, actual, field):
-                await tell(cluster, tenant, REPAIRED, message)
+        elif problem := await _bring(cluster, seen, kind, tenant, desired, actual):
+            refusals.append(problem)
     return tuple(refusals)
+
+
+async def _bring(
+    cluster: Cluster, seen: Seen, kind: Kind, tenant: Tenant, desired: Manifest, actual: Manifest | None
+) -> Problem | None:
+    """Bring one object to what is desired; answers what the API server has against it."""
+    digest = hashlib.sha256(msgspec.json.encode(desired)).hexdigest()[:16]
+    desired["metadata"].setdefault("annotations", {})[DESIRED_ANNOTATION] = digest
+    field = "" if actual is None else differs(desired, actual)
+    if field is None or adoption.on_its_way_out(actual):
+        return None
+    try:
+        seen.put(kind, await adoption.apply(cluster, kind, desired, actual))
+    except NamespaceTerminating:
+        raise
+    except Refused as error:
+        if kind is VOLUME_CLAIM and actual is not None:
+            rest = await apply_without_growth(cluster, tenant, desired, actual, error)
+            if rest is not None:
+                seen.put(kind, rest[0])
+                return rest[1]
+        return refusal(kind.kind, error.message)
+    except Conflict as error:
+        if error.reason != adoption.NAME_TAKEN:
+            raise  # somebody wrote at the same moment: to be tried again, and nothing to be said
+        return Problem(Reason.NAME_TAKEN, error.message)
+    done, reason = (f"repaired at {field}", "Repaired") if field else ("applied", "Applied")
+    logger.info("%s %s", kind.kind, done, extra={"reason": reason})
+    if message := repaired(kind, tenant, desired, actual, field):
+        await tell(cluster, tenant, REPAIRED, message)
+    return None
 
 
 async def refresh_access(cluster: Cluster, seen: Seen, key: TenantKey, keyring: Keyring) -> None:
