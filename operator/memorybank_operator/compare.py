@@ -36,7 +36,7 @@ def differs(desired: Any, actual: Any) -> str | None:
 def leftovers(desired: dict[str, Any], actual: dict[str, Any]) -> dict[str, Any] | None:
     """A merge patch that takes out what must not be there; None if there is nothing of the kind.
 
-    That is a field which is None in what is desired, and a port that a Service has too many.
+    That is a field which is None in what is desired, and a port that a Service should not have.
 
     Server-side apply cannot remove another manager's field, and may be refused because of it. The patch also sets the
     removed field's neighbours, which may only be valid without it.
@@ -44,8 +44,8 @@ def leftovers(desired: dict[str, Any], actual: dict[str, Any]) -> dict[str, Any]
     if any(value is None and actual.get(key) is not None for key, value in desired.items()):
         return dict(desired)
     patch: dict[str, Any] = {}
-    # A Service's ports have keys of their own: to server-side apply, one more is somebody else's, who keeps it.
-    if "ports" in desired and len(desired["ports"]) < len(actual.get("ports") or []):
+    # A Service's ports have their number for a key: to server-side apply, another one is somebody else's, who keeps it.
+    if "ports" in desired and _ports(actual.get("ports") or []) - _ports(desired["ports"]):
         patch["ports"] = desired["ports"]
     patch |= {
         key: inner
@@ -53,6 +53,10 @@ def leftovers(desired: dict[str, Any], actual: dict[str, Any]) -> dict[str, Any]
         if isinstance(value, dict) and isinstance(actual.get(key), dict) and (inner := leftovers(value, actual[key]))
     }
     return patch or None
+
+
+def _ports(ports: list[dict[str, Any]]) -> set[tuple[Any, Any]]:
+    return {(port.get("port"), port.get("protocol", "TCP")) for port in ports}
 
 
 def _differs(desired: Any, actual: Any, path: str, field: str) -> str | None:

@@ -162,6 +162,7 @@ class Operator:
             if not self.synced.is_set():
                 logger.info("everything was seen once")
                 self.synced.set()
+                self._missed.set()  # what was deleted before the watches began is told by neither
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.resync_seconds):
                     await self._missed.wait()

@@ -26,7 +26,6 @@ from memorybank_operator.kinds import CHILDREN, HTTP_ROUTE, POD, TENANT, VOLUME_
 from memorybank_operator.looking import Looking
 from memorybank_operator.measured import Reading
 from memorybank_operator.observe import Observed, observe
-from memorybank_operator.pacing import Pacing
 from memorybank_operator.reporting import write_status
 from memorybank_operator.rivals import hostname_owner
 from memorybank_operator.rolling import Plan, Rolling
@@ -68,7 +67,6 @@ class Reconciler:
         self._stale: set[TenantKey] = set()
         self._deleted: dict[TenantKey, Manifest] = {}
         self._phases: dict[TenantKey, str] = {}
-        self._pacing = Pacing()
         for phase in Phase:
             metrics.TENANTS.labels(phase=phase).set(0)
 
@@ -91,7 +89,6 @@ class Reconciler:
         self._stale.discard(key)
         self._looking.part(key)
         self._deleted.pop(key, None)
-        self._pacing.forget(key)
 
     async def reconcile(self, key: TenantKey) -> float | None:
         """Look at one tenant; answers in how many seconds it wants to be looked at again."""
@@ -124,7 +121,6 @@ class Reconciler:
     async def _reconcile(self, key: TenantKey) -> float | None:
         manifest = self._seen.tenant(key)
         if manifest is None:
-            self._pacing.forget(key)
             await self._bequeath(key)
             self._keyrings.pop(key, None)
             self._stale.discard(key)
@@ -174,7 +170,6 @@ class Reconciler:
             return tenant
         await self._report(key, tenant, context, self._keyrings.get(key, Keyring()), (), plan, asked(manifest))
         logger.warning(problem.message, extra={"reason": problem.reason})
-        await tell(self._cluster, tenant, problem.reason, problem.message, warning=True)
         return msgspec.convert(self._seen.tenant(key) or manifest, Tenant)
 
     async def _bequeath(self, key: TenantKey) -> None:
@@ -278,9 +273,6 @@ class Reconciler:
         status = observe(tenant, observed, now)
         if status == tenant.status:
             return status, again
-        if wait := self._pacing.wait(key, tenant.status, status):
-            return status, wait
-        self._pacing.written(key)
         await write_status(self._cluster, self._seen, tenant, status, known)
         for reason, message, warning in growth.news(tenant.status, status):
             logger.info(message, extra={"reason": reason})

@@ -1,5 +1,7 @@
 """What a cluster may lack may appear while the operator runs."""
 
+from typing import Any
+
 import pytest
 
 from memorybank_operator.kinds import HTTP_ROUTE
@@ -35,14 +37,15 @@ CRD = {
 
 
 async def test_a_gateway_api_that_appears_is_used_and_its_routes_are_kept(kube: Kube, namespace: str) -> None:
-    access = {"type": "Gateway", "gateway": {"parentRefs": [{"name": "gateway", "namespace": "infra"}]}}
+    access: dict[str, Any] = {"type": "Gateway", "gateway": {"parentRefs": [{"name": "gateway", "namespace": "infra"}]}}
     await kube.tenant(namespace, hostname=f"{namespace}.example.com", access=access)
     await kube.condition(namespace, "AccessReady", "False", reason="GatewayApiMissing")
     await install_crd(kube, CRD)
     route = await kube.until(HTTP_ROUTE, namespace, "customer1", lambda found: found)
     assert route["spec"]["hostnames"] == [f"{namespace}.example.com"]
     await kube.condition(namespace, "AccessReady", "False", reason="RoutePending")
-    accepted = {"parents": [{"conditions": [{"type": "Accepted", "status": "True", "reason": "Accepted"}]}]}
+    conditions = [{"type": "Accepted", "status": "True", "reason": "Accepted"}]
+    accepted = {"parents": [{"parentRef": access["gateway"]["parentRefs"][0], "conditions": conditions}]}
     await kube.merge(HTTP_ROUTE, namespace, "customer1", {"status": accepted}, "status")
     await kube.condition(namespace, "AccessReady", "True", reason="Routed")
     await kube.delete(HTTP_ROUTE, namespace, "customer1")

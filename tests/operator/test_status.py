@@ -218,10 +218,12 @@ async def test_the_owner_of_a_host_name_is_named_within_its_namespace_only(
 ) -> None:
     hostname = f"{namespace}.example.com"
     async with start():
-        await kube.observed(await kube.tenant(namespace, "customer1", hostname=hostname))
-        await kube.tenant(namespace, "zweiter", hostname=hostname)
-        tenant = await kube.condition(namespace, "AccessReady", "False", "zweiter", "HostnameTaken")
-    assert "belongs to the older tenant customer1 of this namespace" in message(tenant, "AccessReady")
+        made = [await kube.tenant(namespace, name, hostname=hostname) for name in ("customer1", "customer2")]
+        # Of two that are made in one second, the uid decides.
+        made.sort(key=lambda one: (one["metadata"]["creationTimestamp"], one["metadata"]["uid"]))
+        older, younger = (one["metadata"]["name"] for one in made)
+        tenant = await kube.condition(namespace, "AccessReady", "False", younger, "HostnameTaken")
+    assert f"belongs to the older tenant {older} of this namespace" in message(tenant, "AccessReady")
 
 
 async def events(kube: Kube, namespace: str) -> list[tuple[str, int]]:
@@ -267,7 +269,7 @@ async def test_what_somebody_deletes_or_edits_is_repaired_and_told_as_one_event_
             SERVICE, namespace, "customer1", lambda found: found and found["spec"]["ports"][0]["port"] == 80
         )
         await operator.queue.settled()
-        await kube.change(namespace, image="registry.example/memorybank:v2")
+        await kube.observed(await kube.change(namespace, image="registry.example/memorybank:v2"))
         await operator.queue.settled()
         told = [one for one in await events(kube, namespace) if one[0] in ("Repaired", "ImageChanged")]
     assert told == [("ImageChanged", 1), ("Repaired", 1), ("Repaired", 2)]

@@ -32,6 +32,7 @@ _NO_PART_OF_THE_POD: Final = frozenset(
         "monitoring",
         "storage",
         "deletionPolicy",
+        "deletionProtection",
         "paused",
         "hibernate",
         "image",  # the image that it is given counts, which may be another

@@ -123,7 +123,7 @@ def _ready(  # noqa: PLR0911 (a list of cases)
 
 
 def _reconciling(tenant: Tenant, ready: Verdict, stalled: Verdict) -> Verdict:
-    if ready.status or stalled.status or ready.reason is Reason.PAUSED:
+    if ready.status or stalled.status or ready.status is None:
         return Verdict(False, ready.reason, "Nothing is being changed.")
     return Verdict(True, ready.reason, ready.message)
 
