@@ -88,9 +88,7 @@ async def test_a_tenant_costs_one_write_an_object(kube: Kube, namespace: str, st
         written = since(counted)
     status = written.pop("apply memorybanktenants")
     assert status <= 8  # one for each step of the volume and the pod that it reports
-    assert (
-        written.pop("create events") <= 4
-    )  # made, ready, and what a cluster without a class and a node lacks meanwhile
+    assert written.pop("create events") <= 4  # made, ready, and what this cluster lacks meanwhile
     assert written == {
         "apply serviceaccounts": 1,
         "apply networkpolicies": 1,

@@ -89,6 +89,7 @@ async def test_a_storage_class_that_is_not_there_is_learned_from_the_claim_s_eve
     kube: Kube, namespace: str, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("memorybank_operator.looking.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("memorybank_operator.looking.EVENTS_SECONDS", 0.2)  # the first look may come before the event
     async with start():
         await kube.tenant(namespace, storage={"storageClassName": "fast"})
         tenant = await kube.condition(namespace, "StorageReady", "False", reason="StorageClassMissing")
@@ -129,6 +130,7 @@ async def test_a_volume_that_does_not_detach_is_told_with_the_taint_that_frees_i
     kube: Kube, namespace: str, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("memorybank_operator.looking.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("memorybank_operator.looking.EVENTS_SECONDS", 0.2)  # the first look may come before the event
     tenant = await kube.tenant(namespace)
     async with start():
         pod = await waiting(kube, namespace)
