@@ -191,5 +191,6 @@ async def test_killed_at_any_call_the_end_is_that_of_an_undisturbed_run(run: Run
     for (last, executed), (end, _) in zip(points, ends, strict=True):
         where = f"{name}, killed {'after' if executed else 'before'} call {last}: {calls[last]}"
         events, before = end.pop("events"), dict(wanted["events"])
-        assert all(count <= before.get(event, 0) for event, count in events.items()), (where, events)
+        # What the controllers do meanwhile decides which steps are seen; none is told twice for the kill.
+        assert all(count <= max(1, before.get(event, 0)) for event, count in events.items()), (where, events)
         assert end == {part: value for part, value in wanted.items() if part != "events"}, where
