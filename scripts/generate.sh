@@ -9,7 +9,7 @@ cp crds/*.yaml helm/memorybank/crds/
 .venv/bin/python scripts/tenant_reference.py
 .venv/bin/python -m memorybank_operator.permissions
 {
-    echo '{{- /* Made from crds/ by `make generate`. */ -}}'
+    echo "{{- /* Made from crds/ by \`make generate\`. */ -}}"
     echo '{{- define "memorybank.crds.names" }}'
     sed -n 's/^  name: \(.*\.memorybank\.dev\)$/- \1/p' crds/*.yaml
     echo '{{- end }}'
