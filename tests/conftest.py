@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# How long an example takes on a busy machine says nothing about what is tested.
-settings.register_profile("memorybank", deadline=None)
+# How long an example takes, or to be made, on a busy machine says nothing about what is tested.
+settings.register_profile("memorybank", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("memorybank")
 
 STARTED_BY = {

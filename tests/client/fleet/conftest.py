@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -31,7 +32,8 @@ from tests.operator.kube import Kube
 from tests.service.running import KEY, RunningService, running
 from tests.service.waiting import until
 
-VOLUMES = 60
+VOLUMES = {"10Gi": 50, "20Gi": 10}
+"""How many of each size."""
 NAMESPACE = "customers"
 LOG = (
     '{"level": "info", "message": "listening", "port": 8000}',
@@ -86,6 +88,8 @@ class Fleet:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Whoever runs the tests in the background has them, and their children, ignore it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
         )
 
     def done(self, *arguments: str, **named: str) -> Any:
@@ -178,15 +182,16 @@ def _storage() -> str:
         {
             "apiVersion": "v1",
             "kind": "PersistentVolume",
-            "metadata": {"name": f"volume-{number}"},
+            "metadata": {"name": f"volume-{size}-{number}".lower()},
             "spec": {
-                "capacity": {"storage": "10Gi"},
+                "capacity": {"storage": size},
                 "accessModes": ["ReadWriteOncePod"],
                 "storageClassName": "standard",
                 "hostPath": {"path": "/nowhere"},
             },
         }
-        for number in range(VOLUMES)
+        for size, count in VOLUMES.items()
+        for number in range(count)
     ]
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": [storage_class, *volumes]})
 
@@ -252,6 +257,6 @@ def create(fleet: Fleet) -> Iterator[Create]:
 @pytest.fixture(scope="session")
 def customer(fleet: Fleet) -> dict[str, Any]:
     """The tenant customer1, ready, with the key that the service behind every pod knows; no test changes it."""
-    options = "--domain", "memorybank.localhost", "--api-key-stdin", "--wait"
+    options = "--domain", "fleet.localhost", "--api-key-stdin", "--wait"
     answer: dict[str, Any] = fleet.done("create", "customer1", *options, stdin=KEY)
     return answer

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import subprocess
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +24,6 @@ def script(console: str) -> str:
     return "\n".join(lines)
 
 
-def rotates(fleet: Fleet, over: threading.Event) -> None:
-    """Plays the operator where a rotation is wished."""
-    wish = "jsonpath={.metadata.annotations.memorybank\\.dev/rotate-key}"
-    new = json.dumps({"data": {"api-key": base64.b64encode(b"mb_new").decode()}})
-    tenant = ["-n", NAMESPACE, "get", "memorybanktenant", "customer2", "--ignore-not-found", "-o", wish]
-    while not over.wait(0.3):
-        if fleet.kubectl(*tenant):
-            fleet.kubectl("-n", NAMESPACE, "patch", "secret", "customer2-api-key", "--type=merge", "-p", new)
-            return
-
-
 def test_the_examples_of_the_page_run(fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fleet.kubectl("create", "namespace", NAMESPACE)
     told = json.loads(fleet.kubeconfig.read_text())
@@ -47,18 +34,11 @@ def test_the_examples_of_the_page_run(fleet: Fleet, tmp_path: Path, monkeypatch:
     for name, value in {**fleet.environment, "KUBECONFIG": str(tmp_path / "kubeconfig")}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
-    over = threading.Event()
-    operator = threading.Thread(target=rotates, args=(fleet, over))
-    operator.start()
     names: dict[str, Any] = {}
-    try:
-        for language, text in BLOCK.findall(PAGE):
-            if language == "python":
-                exec(compile(text, "docs/command-line.md", "exec"), names)  # noqa: S102 - our own page
-                continue
-            ended = subprocess.run(["bash", "-euc", script(text)], text=True, capture_output=True, check=False)
-            assert ended.returncode == 0, f"{script(text)}\n{ended.stderr}"
-    finally:
-        over.set()
-        operator.join()
+    for language, text in BLOCK.findall(PAGE):
+        if language == "python":
+            exec(compile(text, "docs/command-line.md", "exec"), names)  # noqa: S102 - our own page
+            continue
+        ended = subprocess.run(["bash", "-euc", script(text)], text=True, capture_output=True, check=False)
+        assert ended.returncode == 0, f"{script(text)}\n{ended.stderr}"
     assert names["tenant"]["domain"] == "customer4.example.com"

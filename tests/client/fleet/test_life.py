@@ -14,8 +14,8 @@ def test_a_tenant_is_made_and_told_as_json_and_nothing_else(fleet: Fleet, custom
     assert customer == {
         "tenant_id": "customer1",
         "api_key": KEY,
-        "domain": "customer1.memorybank.localhost",
-        "endpoint": "http://customer1.memorybank.localhost",
+        "domain": "customer1.fleet.localhost",
+        "endpoint": "http://customer1.fleet.localhost",
     }
     [listed] = [one for one in fleet.done("list") if one["tenant_id"] == "customer1"]
     assert (listed["namespace"], listed["phase"], listed["endpoint"]) == (NAMESPACE, "Ready", customer["endpoint"])
@@ -38,8 +38,8 @@ def test_without_a_host_name_a_tenant_is_reached_within_the_cluster(create: Crea
 
 
 def test_one_that_exists_is_refused_unless_that_is_wished(fleet: Fleet, customer: dict[str, Any]) -> None:
-    again = fleet.run("create", "customer1", "--domain", "memorybank.localhost")
-    taken = fleet.done("create", "customer1", "--domain", "memorybank.localhost", "--if-not-exists")
+    again = fleet.run("create", "customer1", "--domain", "fleet.localhost")
+    taken = fleet.done("create", "customer1", "--domain", "fleet.localhost", "--if-not-exists")
     other_name = fleet.run("create", "customer1", "--domain", "example.com", "--if-not-exists")
     other_key = fleet.run("create", "customer1", "--if-not-exists", "--api-key-stdin", stdin="another-key-0123")
 
@@ -47,7 +47,7 @@ def test_one_that_exists_is_refused_unless_that_is_wished(fleet: Fleet, customer
     assert "exists already" in again.err
     assert taken == customer
     assert (other_name.status, other_key.status) == (1, 1)
-    assert "customer1.memorybank.localhost, not customer1.example.com" in other_name.err
+    assert "customer1.fleet.localhost, not customer1.example.com" in other_name.err
     assert "with another key" in other_key.err
 
 

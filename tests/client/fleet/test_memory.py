@@ -15,10 +15,10 @@ from tests.client.fleet.conftest import Create, Fleet
 def test_a_memory_is_stored_found_and_forgotten_with_nothing_but_the_tenants_name(
     fleet: Fleet, customer: dict[str, Any]
 ) -> None:
-    stored = fleet.done("--tenant", "customer1", "store", "Ada takes the night train to Vienna", "--user", "ada")
-    found = fleet.done("search", "how does Ada travel?", "--user", "ada", "--tenant", "customer1")
+    stored = fleet.done("--tenant", "customer1", "store", "Ada takes the night train to Vienna", "--user", "byron")
+    found = fleet.done("search", "how does Ada travel?", "--user", "byron", "--tenant", "customer1")
     table = fleet.run("search", "train", "--tenant", "customer1", "-o", "table")
-    exported = fleet.run("export", "--tenant", "customer1", "--user", "ada")
+    exported = fleet.run("export", "--tenant", "customer1", "--user", "byron")
 
     assert [memory["id"] for memory in found] == [stored["id"]]
     assert table.out.startswith("SCORE")
@@ -35,7 +35,9 @@ def test_a_key_that_the_tenant_does_not_take_is_refused_with_status_1(fleet: Fle
     assert len(refused.err.splitlines()) == 1
 
 
-def test_of_all_tenants_one_that_does_not_answer_keeps_no_other_from_it(fleet: Fleet, create: Create) -> None:
+def test_of_all_tenants_one_that_does_not_answer_keeps_no_other_from_it(
+    fleet: Fleet, create: Create, customer: dict[str, Any]
+) -> None:
     create("silent")
     fleet.done("hibernate", "silent")
 

@@ -39,7 +39,7 @@ def test_a_report_tells_of_the_cluster_the_operator_and_the_tenant_and_of_no_key
     assert {f"{folder}/{name}" for name in wanted} | {"doctor.json", "operator/leases.json", "README"} <= set(found)
     assert told["pieces"] == len(found) - 1
     assert f"{folder}/httproutes.json: the cluster knows no HTTPRoute" in found["README"]
-    assert json.loads(found[f"{folder}/tenant.json"])["spec"]["hostname"] == "customer1.memorybank.localhost"
+    assert json.loads(found[f"{folder}/tenant.json"])["spec"]["hostname"] == "customer1.fleet.localhost"
     logs = [text for name, text in found.items() if name.startswith(f"{folder}/logs/")]
     assert logs
     assert all("somebody sent Bearer REMOVED" in text for text in logs)

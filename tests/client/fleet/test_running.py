@@ -68,18 +68,13 @@ def test_a_tenant_sleeps_and_wakes_is_left_alone_and_taken_up_again(fleet: Fleet
 
 
 def test_a_rotation_is_asked_for_and_the_new_key_waited_for(fleet: Fleet, create: Create) -> None:
-    """The rotation itself is the operator's; here its Secret is written by hand."""
     before = create("turning")["api_key"]
-    command = fleet.start("rotate-key", "turning")
-    wished = "jsonpath={.metadata.annotations.memorybank\\.dev/rotate-key}"
-    until(lambda: fleet.kubectl("get", "memorybanktenant", "turning", "-o", wished) == "default")
-    new = base64.b64encode(b"mb_a-new-key").decode()
-    fleet.kubectl("patch", "secret", "turning-api-key", "--type=merge", "-p", json.dumps({"data": {"api-key": new}}))
-    out, err = command.communicate(timeout=20)
 
-    assert command.returncode == 0, err
-    assert json.loads(out) == {"tenant_id": "turning", "key": "default", "api_key": "mb_a-new-key"}
-    assert before != "mb_a-new-key"
+    rotated = fleet.done("rotate-key", "turning")
+
+    kept = base64.b64decode(fleet.get("secret", "turning-api-key")["data"]["api-key"]).decode()
+    assert rotated == {"tenant_id": "turning", "key": "default", "api_key": kept}
+    assert kept != before
 
 
 def test_a_key_that_cannot_be_rotated_is_refused_with_what_to_do(fleet: Fleet, create: Create) -> None:
@@ -102,10 +97,12 @@ def test_a_tenants_log_goes_to_standard_output_as_it_is(fleet: Fleet, customer: 
     assert fleet.run("logs", "customer1", "--tail", "1").out.splitlines() == [LOG[-1]]
 
 
-def test_what_is_interrupted_ends_with_130_and_no_traceback(fleet: Fleet, customer: dict[str, Any]) -> None:
-    command = fleet.start("rotate-key", "customer1")
-    wished = "jsonpath={.metadata.annotations.memorybank\\.dev/rotate-key}"
-    until(lambda: fleet.kubectl("get", "memorybanktenant", "customer1", "-o", wished) == "default")
+def test_what_is_interrupted_ends_with_130_and_no_traceback(fleet: Fleet, create: Create, tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere.json"
+    nowhere.write_text(json.dumps({"scheduling": {"nodeSelector": {"nowhere": "true"}}}))
+    create("awaited", "--spec", str(nowhere))
+    command = fleet.start("update", "awaited", "v2")
+    until(lambda: fleet.get("memorybanktenant", "awaited")["spec"].get("image") == UPDATED)
     command.send_signal(2)
 
     _, err = command.communicate(timeout=20)

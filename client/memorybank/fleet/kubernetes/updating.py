@@ -6,9 +6,9 @@ import re
 
 from memorybank.fleet.errors import FleetError, RefusedError
 from memorybank.fleet.kubernetes.cluster import Cluster
-from memorybank.fleet.kubernetes.kinds import TENANT
-from memorybank.fleet.kubernetes.view import line
-from memorybank.fleet.kubernetes.waiting import until_ready
+from memorybank.fleet.kubernetes.kinds import TENANT, Manifest
+from memorybank.fleet.kubernetes.view import condition, line
+from memorybank.fleet.kubernetes.waiting import is_ready, until_ready
 from memorybank.fleet.target import Answer, Say
 
 TAG = re.compile(r"[\w][\w.-]{0,127}", re.ASCII)
@@ -42,8 +42,15 @@ def update(cluster: Cluster, name: str, version: str, *, seconds: float, say: Sa
     else:
         tenant = cluster.merge(TENANT, name, {"spec": {"image": image}})
     what = f"tenant {name} with {image}"
+
+    def answers(newest: Manifest) -> bool:
+        # Whatever else is amiss with it, such as a certificate, was so before, and is no fault of the image.
+        status = newest.get("status", {})
+        runs = status.get("image") == image == status.get("rollout", {}).get("goodImage")
+        return is_ready(newest) or (runs and condition(newest, "Available").get("status") == "True")
+
     try:
-        until_ready(cluster, tenant, seconds, say, what)
+        until_ready(cluster, tenant, seconds, say, what, answers)
     except FleetError as error:
         if before is not None and before != image:
             error.args = (f"{error}. Back to what it was: memorybank update {name} {before}",)

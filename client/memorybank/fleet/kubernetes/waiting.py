@@ -36,8 +36,19 @@ def until(look: Callable[[], T | None], seconds: float, late: Callable[[], str])
         pause = min(pause * GROWTH, LONGEST_PAUSE)
 
 
-def until_ready(cluster: Cluster, tenant: Manifest, seconds: float, say: Say, what: str) -> Manifest:
-    """The tenant, once it is as this generation of its spec wants it."""
+def is_ready(tenant: Manifest) -> bool:
+    return bool(condition(tenant, "Ready").get("status") == "True")
+
+
+def until_ready(
+    cluster: Cluster,
+    tenant: Manifest,
+    seconds: float,
+    say: Say,
+    what: str,
+    enough: Callable[[Manifest], bool] = is_ready,
+) -> Manifest:
+    """The tenant, once it is as this generation of its spec wants it, or as near to that as is `enough`."""
     name, generation = tenant["metadata"]["name"], tenant["metadata"]["generation"]
     newest, failing_since = tenant, 0.0
 
@@ -48,7 +59,7 @@ def until_ready(cluster: Cluster, tenant: Manifest, seconds: float, say: Say, wh
             say(f"{what}: waiting for the operator")
             return None
         ready, stalled = condition(newest, "Ready"), condition(newest, "Stalled")
-        if ready.get("status") == "True":
+        if enough(newest):
             return newest
         if stalled.get("status") == "True":
             raise RefusedError(f"{what}: {stalled['message']}")
