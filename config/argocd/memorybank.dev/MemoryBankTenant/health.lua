@@ -29,7 +29,11 @@ end
 if ready.status == "True" then
   return { status = "Healthy", message = ready.message }
 end
-if ready.status == "False" and condition("Reconciling").status == "False" then
+-- What waiting has never cured.
+local hopeless = {
+  CrashLoop = true, ImagePullFailed = true, OOMKilled = true, ContainerConfigInvalid = true, VolumeLost = true
+}
+if ready.status == "False" and (hopeless[ready.reason] or condition("Reconciling").status == "False") then
   return { status = "Degraded", message = ready.message }
 end
 return { status = "Progressing", message = ready.message }
