@@ -25,6 +25,21 @@ PULL_PATIENCE_SECONDS: Final = 180
 HOPELESS_RESTARTS: Final = 5
 """By then the kubelet waits for minutes between its attempts."""
 
+INNOCENT: Final = frozenset(
+    {
+        Reason.UNSCHEDULABLE,
+        Reason.VOLUME_PENDING,
+        Reason.VOLUME_NOT_ATTACHED,
+        Reason.VOLUME_NOT_MOUNTED,
+        Reason.POD_EVICTED,
+        Reason.POD_PREEMPTED,
+        Reason.POD_TERMINATING,
+        Reason.NODE_DRAINED,
+        Reason.NODE_LOST,
+    }
+)
+"""No image can be blamed for these, the former one would fare no better: the change waits until they are gone."""
+
 
 class Stage(enum.Enum):
     """How a tenant stands between the image that it has and the one that is wanted."""
@@ -97,8 +112,11 @@ def next_look(rollout: RolloutStatus, now: datetime.datetime, deadline_seconds: 
     if rollout.since is None:
         return None
     passed = (now - _moment(rollout.since)).total_seconds()
-    waits = [limit - passed for limit in (PULL_PATIENCE_SECONDS, deadline_seconds)]
-    return min((wait for wait in waits if wait > 0), default=0.1) + 0.05
+    waits = [limit - passed for limit in (PULL_PATIENCE_SECONDS, deadline_seconds) if limit > passed]
+    if not waits:
+        # Past both, it waits for what others have to do; unless that was just now, after the verdict.
+        return 0.1 if passed - max(PULL_PATIENCE_SECONDS, deadline_seconds) < 1 else None
+    return min(waits) + 0.05
 
 
 def rolled_back(tenant: Tenant, good: str, failed: FailedImage) -> Problem:
@@ -169,7 +187,7 @@ def _hopeless(
     hopeless = (
         (state.reason is Reason.IMAGE_PULL_FAILED and passed >= PULL_PATIENCE_SECONDS)
         or (state.reason is Reason.CRASH_LOOP and _restarts(new) >= HOPELESS_RESTARTS)
-        or passed >= deadline_seconds
+        or (passed >= deadline_seconds and new and state.reason not in INNOCENT)
     )
     return state.message if hopeless else None
 

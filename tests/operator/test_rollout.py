@@ -154,7 +154,7 @@ async def test_an_operator_that_restarts_in_the_middle_goes_on_where_it_was(
         await operator.queue.settled()
     counted = requests()
     async with start(max_concurrent_rollouts=1) as operator:
-        await operator.resync()
+        operator.resync()
         await operator.queue.settled()
         assert since(counted) == {}
         await ready_on(kube, namespace, "customer1", NEW)
@@ -178,11 +178,16 @@ async def test_an_image_that_does_not_become_ready_is_taken_back_and_holds_the_o
     async with start(max_concurrent_rollouts=1, rollout_deadline_seconds=2) as operator:
         await serving(kube, namespace, "customer1", "customer2")
         await want(kube, namespace, NEW, "customer1", "customer2")
+        pod = await given(kube, namespace, "customer1", NEW)
+        await start_on_a_node(kube, pod)
         stalled = await kube.condition(namespace, "Stalled", "True", "customer1", "RolledBack")
         message = (condition_of(stalled, "Ready") or {})["message"]
         assert NEW in message
         assert OLD in message
         assert "memorybank.dev/reconcile" in message
+        await kube.call(
+            "DELETE", f"{POD.path(namespace, pod['metadata']['name'])}?gracePeriodSeconds=0"
+        )  # as a kubelet
         await ready_on(kube, namespace, "customer1", OLD)
         served = await kube.condition(namespace, "Available", "True", "customer1")
         assert (served["status"]["phase"], served["status"]["image"]) == ("Degraded", OLD)
@@ -204,6 +209,20 @@ async def fail(kube: Kube, namespace: str) -> None:
     await kube.condition(namespace, "Reconciling", "True", "customer2", "RolloutPaused")
 
 
+NOT_READY = {"type": "Ready", "status": "False"}
+
+
+async def start_on_a_node(kube: Kube, pod: Manifest) -> None:
+    """Its container runs, and does not become ready."""
+    metadata = pod["metadata"]
+    binding = {"metadata": {"name": metadata["name"]}, "target": {"apiVersion": "v1", "kind": "Node", "name": "node0"}}
+    await kube.call("POST", f"{POD.path(metadata['namespace'], metadata['name'])}/binding", binding)
+    container = {"name": "memorybank", "image": NEW, "imageID": "", "ready": False, "restartCount": 0}
+    running = {"state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+    told = [{"type": "PodScheduled", "status": "True"}, NOT_READY]
+    await report(kube, pod, conditions=told, containerStatuses=[{**container, **running}])
+
+
 def crashing(words: str, restarts: int = 5) -> Manifest:
     container = {
         "name": "memorybank",
@@ -214,7 +233,7 @@ def crashing(words: str, restarts: int = 5) -> Manifest:
         "state": {"waiting": {"reason": "CrashLoopBackOff"}},
         "lastState": {"terminated": {"exitCode": 2, "message": words}},
     }
-    return {"conditions": [{"type": "Ready", "status": "False"}], "containerStatuses": [container]}
+    return {"conditions": [NOT_READY], "containerStatuses": [container]}
 
 
 async def test_a_pod_that_crashes_again_and_again_is_taken_back_before_the_deadline(
@@ -233,7 +252,7 @@ async def test_a_restart_does_not_try_a_failed_image_again(kube: Kube, namespace
         await operator.queue.settled()
     counted = requests()
     async with start(max_concurrent_rollouts=1) as operator:
-        await operator.resync()
+        operator.resync()
         await operator.queue.settled()
         assert since(counted) == {}
 
@@ -291,7 +310,7 @@ async def test_a_tenant_that_was_never_ready_has_nothing_to_go_back_to(
         await want(kube, namespace, NEW, "customer1")
         await report(kube, await given(kube, namespace, "customer1", NEW), **crashing("no"))
         await asyncio.sleep(1.5)
-        await operator.resync()
+        operator.resync()
         await operator.queue.settled()
         assert await images(kube, namespace) == {"customer1": NEW}
 
@@ -311,7 +330,7 @@ async def test_where_the_former_image_does_not_answer_either_nothing_flips(
         assert "PORT is taken" in message
         assert told["status"]["phase"] == "Failed"
         counted = requests()
-        await operator.resync()
+        operator.resync()
         await operator.queue.settled()
         assert since(counted) == {}
         assert await images(kube, namespace) == {"customer1": OLD}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from memorybank_operator.api.status import FailedImage, Reason, RolloutStatus
-from memorybank_operator.rollout import Change, Stage, change, progress, still_failed
+from memorybank_operator.rollout import Change, Stage, change, next_look, progress, still_failed
 from memorybank_operator.seen import TenantKey
 from memorybank_operator.waves import Waves
 
@@ -106,6 +106,11 @@ def pod(restarts: int, waiting: str) -> dict[str, Any]:
     }
 
 
+def unscheduled() -> dict[str, Any]:
+    told = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"}
+    return {**pod(0, "ContainerCreating"), "status": {"conditions": [told]}}
+
+
 def rolling(seconds_ago: int, **given: Any) -> Any:
     since = (NOW - datetime.timedelta(seconds=seconds_ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
     return tenant(status={"image": NEW, "rollout": {"goodImage": OLD, "since": since}}, image=NEW, **given)
@@ -115,7 +120,9 @@ def rolling(seconds_ago: int, **given: Any) -> Any:
     ("seconds", "pods", "fails"),
     [
         (10, [], False),
-        (601, [], True),
+        (601, [], False),  # a quota, say
+        (601, [unscheduled()], False),
+        (601, [pod(0, "ContainerCreating")], True),
         (10, [pod(0, "ImagePullBackOff")], False),
         (200, [pod(0, "ImagePullBackOff")], True),
         (10, [pod(2, "CrashLoopBackOff")], False),
@@ -131,8 +138,14 @@ def test_an_image_is_given_up_at_the_deadline_or_when_there_is_no_hope(
     assert (found.since is None) == fails
 
 
+def test_past_the_deadline_a_change_that_cannot_be_blamed_is_looked_at_when_something_happens() -> None:
+    found = progress(rolling(900), deployment(NEW, ready=0), [unscheduled()], NEW, NOW, 600)
+    assert found.since is not None
+    assert next_look(found, NOW, 600) is None
+
+
 def test_an_operator_that_ended_between_saying_so_and_doing_it_does_it_later() -> None:
-    said = progress(rolling(601), deployment(NEW, ready=0), [], NEW, NOW, 600)
+    said = progress(rolling(601), deployment(NEW, ready=0), [pod(0, "ContainerCreating")], NEW, NOW, 600)
     stand = change(rolling(601), deployment(NEW, ready=0), NEW, said)
     assert stand.stage is Stage.FAILED
     assert Waves(1).leave(key(0), stand).image == OLD
@@ -152,7 +165,8 @@ def test_a_pod_that_is_ready_proves_its_image_once_the_controller_has_seen_the_c
 
 
 def test_more_memory_is_a_reason_to_try_a_failed_image_again() -> None:
-    first = progress(rolling(601), deployment(NEW, ready=0), [], NEW, NOW, 600).failed
+    starting = [pod(0, "ContainerCreating")]
+    first = progress(rolling(601), deployment(NEW, ready=0), starting, NEW, NOW, 600).failed
     assert still_failed(rolling(601), NEW, first)
     assert not still_failed(rolling(601, resources={"limits": {"memory": "4Gi"}}), NEW, first)
     assert still_failed(rolling(601, hostname="a.example"), NEW, first)
