@@ -26,9 +26,7 @@ LABEL org.opencontainers.image.title="MemoryBank operator" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=build /opt/venv /opt/venv
-# USER: kopf asks for a name, and the numeric user has none.
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
-    USER=memorybank \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp

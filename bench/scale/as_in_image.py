@@ -1,4 +1,4 @@
-"""Runs a module as in the operator's image: without the client library that only tests and the command line use.
+"""Runs a kopf operator as in an image of its own: without the client library that only tests and the command line use.
 
 kopf imports that wherever it finds it, used or not.
 """

@@ -114,7 +114,7 @@ def _volume(number: int) -> Manifest:
             "capacity": {"storage": "20Gi"},
             "accessModes": ["ReadWriteOncePod"],
             "claimRef": {"namespace": NAMESPACE, "name": name_of(number)},
-            "storageClassName": "",
+            "storageClassName": "standard",
             "hostPath": {"path": "/nowhere"},
         },
     }

@@ -17,6 +17,12 @@ from e2e.cluster.processes import start, stop
 from e2e.cluster.progress import Progress
 
 NODES = 4
+STORAGE_CLASS = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+    "provisioner": "kubernetes.io/no-provisioner",
+}
 
 
 @contextlib.contextmanager
@@ -31,6 +37,7 @@ def plane(directory: Path, user: str, progress: Progress) -> Iterator[ControlPla
         try:
             applier = Applier(str(made.kubectl), f"--kubeconfig={made.kubeconfig}")
             applier.apply(stdin=simulated.nodes(NODES))
+            applier.apply(stdin=json.dumps(STORAGE_CLASS))
             for crd in sorted((ROOT / "crds").glob("*.yaml")):
                 applier.apply(stdin=crd.read_text())
             yield made

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+import uvloop
 from prometheus_client import start_http_server
 
 from memorybank_operator import logs, settings, tracing
 from memorybank_operator.background import failed, started
 from memorybank_operator.cluster import Cluster
-from memorybank_operator.generators import Generators
 from memorybank_operator.handlers import Operator
 from memorybank_operator.installations import Installations, announcement
 from memorybank_operator.kubeconfig import Connection, NoConnection, connect
@@ -30,14 +30,8 @@ GARBAGE_THRESHOLD = 10_000
 async def run(chosen: Settings, connection: Connection) -> int:
     """Be a replica of the operator until SIGTERM or SIGINT; answers the exit status."""
     stop = asyncio.Event()
-    generators = Generators()
-    generators.watch()
-
-    def take_signals() -> None:
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-
-    take_signals()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     if chosen.traces:
         tracing.start(chosen.identity)
     async with Cluster(connection) as cluster:
@@ -61,7 +55,7 @@ async def run(chosen: Settings, connection: Connection) -> int:
                 installations = Installations(
                     cluster, chosen.operator_namespace, announced, is_new=lambda: leadership.created
                 )
-                operator = Operator(cluster, connection, chosen, take_signals, installations)
+                operator = Operator(cluster, chosen, installations)
                 if not await _first(leadership.acquire(), stop):
                     return 1 if failed(watching) else 0
                 leading = operator
@@ -74,7 +68,6 @@ async def run(chosen: Settings, connection: Connection) -> int:
             await asyncio.gather(watching, return_exceptions=True)
             health.stop()
             await tracing.stop()
-            await generators.close()
 
 
 async def _lead(leadership: Leadership, operator: Operator, stop: asyncio.Event) -> bool:
@@ -149,7 +142,8 @@ def main() -> None:
     # What is imported stays; what a watch's line is read into is mostly gone before a collector could find it.
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)
-    sys.exit(asyncio.run(run(chosen, connection)))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        sys.exit(runner.run(run(chosen, connection)))
 
 
 if __name__ == "__main__":

@@ -20,13 +20,14 @@ async def apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifes
         if patch := leftovers(desired, actual):
             await cluster.merge(kind, metadata["namespace"], metadata["name"], patch)
         return await cluster.apply(kind, desired)
-    if kind is not VOLUME_CLAIM:
-        try:
-            return await cluster.apply(kind, desired, force=False)
-        except Conflict:
-            pass
     try:
-        # A claim may agree with ours in every field: for the sake of the data in it, look before applying.
+        # A claim may agree with ours in every field: for the sake of the data in it, it is never applied to unseen.
+        return await (
+            cluster.create(kind, desired) if kind is VOLUME_CLAIM else cluster.apply(kind, desired, force=False)
+        )
+    except Conflict:
+        pass
+    try:
         found = await cluster.get(kind, metadata["namespace"], metadata["name"])
     except NotFound:
         return await cluster.apply(kind, desired)

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from memorybank_operator.api.status import Problem, Reason
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.cluster import Cluster, Conflict, NamespaceTerminating, NotFound, Refused
 from memorybank_operator.compare import differs
-from memorybank_operator.desired import Context, children
+from memorybank_operator.desired import Context
 from memorybank_operator.events import tell
 from memorybank_operator.keys import Keyring
 from memorybank_operator.kinds import OPTIONAL, POD, VOLUME_CLAIM, Kind
@@ -27,11 +28,16 @@ Manifest = dict[str, Any]
 
 
 async def apply_children(
-    cluster: Cluster, seen: Seen, key: TenantKey, tenant: Tenant, context: Context
+    cluster: Cluster,
+    seen: Seen,
+    key: TenantKey,
+    tenant: Tenant,
+    context: Context,
+    wanted: Mapping[Kind, Manifest | None],
 ) -> tuple[Problem, ...]:
     """Make, correct and remove the tenant's objects; answers what the API server refuses of them."""
     refusals: list[Problem] = []
-    for kind, desired in children(tenant, context).items():
+    for kind, desired in wanted.items():
         if kind in OPTIONAL and kind not in context.served:
             continue
         actual = seen.child(kind, key)
@@ -67,9 +73,11 @@ async def _bring(
         if error.reason != adoption.NAME_TAKEN:
             raise  # somebody wrote at the same moment: to be tried again, and nothing to be said
         return Problem(Reason.NAME_TAKEN, error.message)
-    done, reason = (f"repaired at {field}", "Repaired") if field else ("applied", "Applied")
+    message = repaired(kind, tenant, desired, actual, field)
+    done, reason = ("repaired", "Repaired") if message else ("changed", "Changed")
+    done, reason = (f"{done} at {field}", reason) if field else ("applied", "Applied")
     logger.info("%s %s", kind.kind, done, extra={"reason": reason})
-    if message := repaired(kind, tenant, desired, actual, field):
+    if message:
         await tell(cluster, tenant, REPAIRED, message)
     return None
 

@@ -20,7 +20,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,7 +34,16 @@ from memorybank_operator.kubeconfig import Connection
 
 Manifest = dict[str, Any]
 
+
+class Event(msgspec.Struct):
+    """What a watch tells: ADDED, MODIFIED, DELETED or BOOKMARK, and the object as JSON."""
+
+    type: str
+    object: msgspec.Raw
+
+
 _decode = msgspec.json.Decoder().decode
+_event = msgspec.json.Decoder(Event).decode
 _encode = msgspec.json.Encoder().encode
 
 REQUEST_SECONDS = 30
@@ -86,13 +95,16 @@ class Cluster:
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(ssl=self._connection.ssl_context(), limit=0, keepalive_timeout=60)
-        self._session = aiohttp.ClientSession(connector=connector)
+        # An API server sets no cookies, and looking for them costs a tenth of a request.
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
+        if self._session is not None and self._session.connector is not None:
+            # Without a farewell, for which a server may let us wait.
+            await self._session.connector.close(abort_ssl=True)
             await self._session.close()
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Manifest:
@@ -100,10 +112,13 @@ class Cluster:
         return await self._call("get", kind, kind.path(namespace, name))
 
     async def list(
-        self, kind: Kind, namespace: str | None, labels: str = "", *, fields: str = "", limit: int = 0
+        self, kind: Kind, namespace: str | None, labels: str = "", *, fields: str = "", limit: int = 0, token: str = ""
     ) -> Manifest:
-        """The whole list object, as its `metadata.resourceVersion` is wanted too; with `limit`, not all of it."""
-        selected = {"labelSelector": labels, "fieldSelector": fields, "limit": str(limit or "")}
+        """The list object, as its `metadata.resourceVersion` is wanted too.
+
+        With `limit`, not all of it: its `metadata.continue` is the token for what follows.
+        """
+        selected = {"labelSelector": labels, "fieldSelector": fields, "limit": str(limit or ""), "continue": token}
         parameters = {name: value for name, value in selected.items() if value}
         return await self._call("list", kind, kind.path(namespace), parameters=parameters)
 
@@ -160,17 +175,25 @@ class Cluster:
         return frozenset(found)
 
     async def watch(
-        self, kind: Kind, namespace: str, name: str, silence: float = WATCH_SECONDS
-    ) -> AsyncIterator[tuple[str, Manifest]]:
-        """Events of one object, beginning with its present state; ends when the server ends it.
+        self,
+        kind: Kind,
+        namespace: str | None,
+        *,
+        name: str = "",
+        labels: str = "",
+        since: str = "",
+        seconds: int = WATCH_SECONDS,
+        silence: float = WATCH_SECONDS,
+    ) -> AsyncGenerator[Event, None]:
+        """What happens to objects, and bookmarks; ends when the server ends it, which is after so many seconds.
 
-        TimeoutError when nothing was told for `silence` seconds.
+        `since`: the version of the state that is known; without, it begins with whatever is there. ApiError also where
+        the stream tells one (410: the version is too old). TimeoutError when nothing was told for `silence` seconds.
         """
-        parameters = {
-            "watch": "true",
-            "fieldSelector": f"metadata.name={name}",
-            "timeoutSeconds": str(WATCH_SECONDS),
-        }
+        parameters = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
+        fields = f"metadata.name={name}" if name else ""
+        selected = {"fieldSelector": fields, "labelSelector": labels, "resourceVersion": since}
+        parameters |= {parameter: value for parameter, value in selected.items() if value}
         metrics.API_REQUESTS.labels(verb="watch", resource=kind.plural).inc()
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silence)
         async with self._open.get(
@@ -181,9 +204,14 @@ class Cluster:
         ) as response:
             if response.status >= 400:
                 raise _error(response, await response.read())
-            async for line in response.content:
-                event = _read(response.status, line, "type", "object")
-                yield event["type"], event["object"]
+            try:
+                async with contextlib.aclosing(_lines(response.content)) as lines:
+                    async for line in lines:
+                        yield _told(line, response.status)
+            finally:
+                # Closed in the middle, it would wait for a farewell from a server that may tell nothing at all.
+                if response.connection is not None and response.connection.transport is not None:
+                    response.connection.transport.abort()
 
     @property
     def _open(self) -> aiohttp.ClientSession:
@@ -230,7 +258,8 @@ class Cluster:
             ) as response:
                 content = await response.read()
                 if response.status < 400:
-                    return _read(response.status, content, "kind")
+                    fields = ("kind", "metadata", "items") if verb == "list" else ("kind",)
+                    return _read(response.status, content, *fields)
                 error = _error(response, content)
             # Whoever was turned away with us was told the same: not all come back at the same moment.
             pause = (error.retry_after or 0.0) * random.uniform(1.0, 1.25)  # noqa: S311 (no secret)
@@ -262,6 +291,32 @@ def _read(status: int, content: bytes, *fields: str) -> Manifest:
     if not isinstance(found, dict) or not found.keys() >= set(fields):
         raise Unreadable(status, "Unreadable", "the answer is not one of an API server")
     return found
+
+
+def object_of(event: Event) -> Manifest:
+    """What the event is about."""
+    return _read(200, bytes(event.object), "metadata", "spec")
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncGenerator[bytes, None]:
+    """Whole lines, of whatever length: what is cut off at the end is none."""
+    rest = b""
+    async for chunk in content.iter_any():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line
+
+
+def _told(line: bytes, status: int) -> Event:
+    """A line of a watch; ApiError where it is one."""
+    try:
+        event = _event(line)
+    except msgspec.DecodeError as error:
+        raise Unreadable(status, "Unreadable", f"the watch tells no event: {error}") from error
+    if event.type == "ERROR":
+        told = _read(status, bytes(event.object), "kind")
+        raise ApiError(int(told.get("code") or 500), str(told.get("reason") or ""), str(told.get("message") or ""))
+    return event
 
 
 def _error(response: aiohttp.ClientResponse, content: bytes) -> ApiError:

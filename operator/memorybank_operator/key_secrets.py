@@ -37,13 +37,16 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     """Just now."""
 
 
-async def key_value(cluster: Cluster, tenant: Tenant, key: ApiKey) -> Value:
-    """The key as it stands in its Secret, which is made if it is ours and missing. Raises Missing."""
+async def key_value(cluster: Cluster, tenant: Tenant, key: ApiKey, *, is_new: bool) -> Value:
+    """The key as it stands in its Secret, which is made if it is ours and missing. Raises Missing.
+
+    `is_new`: it is not looked for before it is made.
+    """
     namespace = tenant.metadata.namespace
     if key.secret_key_ref is not None:
         return Value(text=await referred(cluster, namespace, key.secret_key_ref, f"API key {key.name!r}"))
     name = api_key_secret(tenant.metadata.name, key.name)
-    found = await find(cluster, namespace, name)
+    found = None if is_new else await find(cluster, namespace, name)
     made = False
     if found is None:
         try:

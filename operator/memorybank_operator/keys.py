@@ -17,7 +17,7 @@ from memorybank_operator.api.access import ApiKey
 from memorybank_operator.api.names import FIELD_MANAGER, ROTATION_ANNOTATION, access_secret, api_key_secret
 from memorybank_operator.api.status import KeyRotation, Problem, Reason
 from memorybank_operator.api.tenant import Tenant
-from memorybank_operator.cluster import Cluster, NamespaceTerminating, Refused
+from memorybank_operator.cluster import Cluster, Conflict, NamespaceTerminating, Refused
 from memorybank_operator.compare import differs
 from memorybank_operator.desired import secrets
 from memorybank_operator.key_secrets import Missing, Value, bequeath, find, key_value, referred, refused, remove_key
@@ -59,7 +59,18 @@ class Keyring(msgspec.Struct, frozen=True, kw_only=True):
 async def ensure(cluster: Cluster, tenant: Tenant, now: datetime.datetime) -> Keyring:
     """Bring the tenant's Secrets to what its spec says."""
     namespace, file = tenant.metadata.namespace, access_secret(tenant.metadata.name)
-    access = await find(cluster, namespace, file)
+    # Of a tenant that was never looked at there is nothing to read, as a rule: what is there refuses to be made again.
+    access = None if _is_new(tenant) else await find(cluster, namespace, file)
+    try:
+        return await _ensure(cluster, tenant, now, access)
+    except Conflict:
+        if access is not None:
+            raise
+        return await _ensure(cluster, tenant, now, await cluster.get(SECRET, namespace, file))
+
+
+async def _ensure(cluster: Cluster, tenant: Tenant, now: datetime.datetime, access: Manifest | None) -> Keyring:
+    file = access_secret(tenant.metadata.name)
     if access is not None and not is_ours(access, tenant.metadata.name):
         message = f"Secret {file} is there already and is not this tenant's: remove it, or name the tenant otherwise"
         return Keyring(problems=(Problem(Reason.NAME_TAKEN, message),))
@@ -71,6 +82,10 @@ async def ensure(cluster: Cluster, tenant: Tenant, now: datetime.datetime) -> Ke
     except Refused as error:
         # What happened to the keys is told when it stands in the file.
         return Keyring(problems=(*ensuring.problems, refused(file, error)))
+
+
+def _is_new(tenant: Tenant) -> bool:
+    return tenant.status.observed_generation is None
 
 
 class _Ensuring:
@@ -108,7 +123,7 @@ class _Ensuring:
 
     async def _read(self, key: ApiKey) -> None:
         try:
-            self._values[key.name] = await key_value(self._cluster, self._tenant, key)
+            self._values[key.name] = await key_value(self._cluster, self._tenant, key, is_new=_is_new(self._tenant))
         except Missing as missing:
             self.problems.append(missing.problem)
 
@@ -143,7 +158,7 @@ class _Ensuring:
     async def _begin(self, record: Record, request: str) -> None:
         """Record what is asked for, and with it, in one write, how long the old key still opens."""
         name = rotation.key_named(request)
-        never_had_keys = self._access is None and self._tenant.status.observed_generation is None
+        never_had_keys = self._access is None and _is_new(self._tenant)
         if not request or never_had_keys:
             # What was taken away may be asked for again; what a tenant is made with is no wish for a second key.
             self._record = Record(request=request, key=record.key, replaces=record.replaces, at=record.at)
@@ -184,20 +199,30 @@ class _Ensuring:
         return f"The Secret with API key {name!r} holds another key: the old one no longer opens."
 
     async def _write(self) -> None:
-        """Write the access Secret, if it is not as it should be."""
+        """Write the access Secret, if it is not as it should be. Conflict: it is there, or was written meanwhile."""
+        metadata = self._tenant.metadata
         digests = {name: secrets.digest(value.text) for name, value in self._values.items()}
         self._content = secrets.access_file(self._tenant, digests, self._old)
         desired = secrets.access_manifest(self._tenant, self._content, self._record)
-        if self._access is not None:
-            recorded = (self._access["metadata"].get("annotations") or {}).get(ROTATION_ANNOTATION)
-            if recorded == desired["metadata"].get("annotations", {}).get(ROTATION_ANNOTATION) and not differs(
-                desired, self._access
-            ):
-                return
+        if self._access is None:
+            self._access = await self._cluster.create(SECRET, desired)
+            return
+        patch = _patch(desired, self._access)
+        if patch is not None:
             self._changed = True
-            # Not over what another replica, in its last moments as the leader, has written meanwhile.
-            desired["metadata"]["resourceVersion"] = self._access["metadata"]["resourceVersion"]
-        self._access = await self._cluster.apply(SECRET, desired)
+            self._access = await self._cluster.merge(SECRET, metadata.namespace, access_secret(metadata.name), patch)
+
+
+def _patch(desired: Manifest, actual: Manifest) -> Manifest | None:
+    """What is to be written over the access Secret; None: it is as it should be."""
+    wanted, found = desired["metadata"].get("annotations", {}), actual["metadata"].get("annotations") or {}
+    record = wanted.get(ROTATION_ANNOTATION)
+    if record == found.get(ROTATION_ANNOTATION) and differs(desired, actual) is None:
+        return None
+    metadata = {name: desired["metadata"][name] for name in ("labels", "ownerReferences")}
+    # Not over what another replica, in its last moments as the leader, has written meanwhile.
+    metadata["resourceVersion"] = actual["metadata"]["resourceVersion"]
+    return {"metadata": {**metadata, "annotations": {ROTATION_ANNOTATION: record}}, "data": desired["data"]}
 
 
 def _note(keys: Sequence[ApiKey], now: datetime.datetime) -> str:

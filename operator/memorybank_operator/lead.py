@@ -5,6 +5,7 @@ writes arrive, and that watches tell.
 """
 
 import asyncio
+import contextlib
 import datetime
 import logging
 import random
@@ -15,7 +16,7 @@ from typing import Any, Final
 import aiohttp
 
 from memorybank_operator import metrics
-from memorybank_operator.cluster import ApiError, Cluster, Conflict, NotFound, Transient, why
+from memorybank_operator.cluster import ApiError, Cluster, Conflict, NotFound, Transient, object_of, why
 from memorybank_operator.kinds import LEASE
 
 logger = logging.getLogger(__name__)
@@ -123,13 +124,19 @@ class Leadership:
         metrics.WATCH_AGE_SECONDS.labels(resource=LEASE.plural).set_function(lambda: self.canary_age)
         while True:
             try:
-                async for kind, lease in self._cluster.watch(LEASE, self._namespace, NAME, SILENCE_SECONDS):
-                    # A watch begins with what is there: only what is new proves that it is told.
-                    if kind in ("ADDED", "MODIFIED") and lease["spec"].get("renewTime") != self._told:
-                        self._told, self._told_at = lease["spec"].get("renewTime"), time.monotonic()
+                watch = self._cluster.watch(LEASE, self._namespace, name=NAME, silence=SILENCE_SECONDS)
+                async with contextlib.aclosing(watch) as events:
+                    async for event in events:
+                        if event.type in ("ADDED", "MODIFIED"):
+                            self._note(object_of(event)["spec"].get("renewTime"))
             except Transient as error:
                 logger.info("the watch on the Lease ended and is begun anew: %s", why(error))
             await asyncio.sleep(1)
+
+    def _note(self, renewal: str) -> None:
+        """A watch begins with what is there: only what is new proves that it is told."""
+        if renewal != self._told:
+            self._told, self._told_at = renewal, time.monotonic()
 
     async def _try(self) -> bool:
         """Take or renew the Lease if it is free, ours or expired. Conflict: somebody, or we, wrote it meanwhile."""

@@ -27,11 +27,6 @@ from memorybank_operator.kinds import (
 
 CHART_COPY: Final = Path("helm/memorybank/templates/_permissions.tpl")
 
-CUSTOM_RESOURCE_DEFINITION: Final = Kind(
-    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions"
-)
-NAMESPACE: Final = Kind("", "v1", "Namespace", "namespaces")
-
 KEPT: Final = ("get", "list", "watch", "create", "patch")
 """An object that a tenant always has; server-side apply is a patch, and a create where nothing is there yet."""
 OPTIONAL: Final = (*KEPT, "delete")
@@ -73,16 +68,10 @@ HOME: Final = (
 )
 """In the namespace that it runs in."""
 
-CLUSTER: Final = (
-    Grant(CUSTOM_RESOURCE_DEFINITION, ("list", "watch")),  # which optional kinds come and go
-    Grant(LEASE, ("list",)),  # which other installations there are
-)
+CLUSTER: Final = (Grant(LEASE, ("list",)),)  # which other installations there are
 """In the cluster, however few namespaces it serves."""
 
-NAMESPACES: Final = (Grant(NAMESPACE, ("list", "watch")),)
-"""In the cluster, where it serves named namespaces only: those come and go too."""
-
-_PLACES: Final = {"tenants": TENANTS, "home": HOME, "cluster": CLUSTER, "namespaces": NAMESPACES}
+_PLACES: Final = {"tenants": TENANTS, "home": HOME, "cluster": CLUSTER}
 
 _HEADER: Final = (
     "{{- /* Made from operator/memorybank_operator/permissions.py by `make generate`: change it there. */ -}}"

@@ -1,7 +1,8 @@
 """Which tenant is looked at next.
 
 Events only mark a tenant. A tenant is marked once however many events there were; it is never looked at by two workers
-at a time; one that fails waits longer each time, alone.
+at a time; one that fails waits longer each time, alone. What is told of a tenant's objects just after it was looked at
+is gathered for a moment: most of it are the steps of what that look has set going.
 
 A tenant whose requests hang would hold its worker, and a few of them all workers. So an attempt has a time limit, and a
 tenant that ran out of it is tried again by a small share of the workers, which are more patient: the others stay free.
@@ -25,6 +26,7 @@ FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 120.0
 PATIENCE_SECONDS = 10.0
 """A usual attempt takes milliseconds; this one hangs."""
+REST_SECONDS = 0.2
 LONGEST_ATTEMPT_SECONDS = 120.0
 """Also where time is given: many requests, each of which is answered late."""
 
@@ -45,6 +47,9 @@ class TenantQueue:
         self._later: dict[TenantKey, asyncio.TimerHandle] = {}
         self._failures: dict[TenantKey, int] = {}
         self._late: set[TenantKey] = set()
+        self._resting: dict[TenantKey, asyncio.TimerHandle] = {}
+        self._stirred: set[TenantKey] = set()
+        self._calm = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
 
@@ -65,17 +70,32 @@ class TenantQueue:
             self._waiting.add(key)
             (self._troubled if key in self._late else self._ready).put_nowait(key)
 
+    def stir(self, key: TenantKey) -> None:
+        """Look at this tenant soon: something was told of its objects."""
+        if key in self._resting or key in self._running:
+            self._stirred.add(key)
+        else:
+            self.mark(key)
+
     async def settled(self) -> None:
         """Return when nothing is waiting or being worked on."""
-        for lane in (self._ready, self._troubled, self._ready):
-            await lane.join()
+        while True:
+            for lane in (self._ready, self._troubled, self._ready):
+                await lane.join()
+            if not self._stirred:
+                return
+            self._calm.clear()
+            await self._calm.wait()
 
     async def stop(self, seconds: float) -> None:
         """Let what is being worked on come to its end, for so long; then cancel it."""
         self._stopping = True
-        for timer in self._later.values():
+        for timer in (*self._later.values(), *self._resting.values()):
             timer.cancel()
         self._later.clear()
+        self._resting.clear()
+        self._stirred.clear()
+        self._calm.set()
         for task in self._tasks:
             if not self._running:
                 break
@@ -89,6 +109,7 @@ class TenantQueue:
         while not self._stopping:
             key = await lane.get()
             self._waiting.discard(key)
+            self._stirred.discard(key)
             self._running.add(key)
             try:
                 delay = await self._attempt(key, limit)
@@ -99,7 +120,23 @@ class TenantQueue:
                 self.mark(key)
             elif delay is not None and not self._stopping:
                 self._later[key] = asyncio.get_running_loop().call_later(delay, self.mark, key)
+            self._rest(key)
             lane.task_done()
+
+    def _rest(self, key: TenantKey) -> None:
+        if self._stopping:
+            return
+        if timer := self._resting.pop(key, None):
+            timer.cancel()
+        self._resting[key] = asyncio.get_running_loop().call_later(REST_SECONDS, self._rested, key)
+
+    def _rested(self, key: TenantKey) -> None:
+        del self._resting[key]
+        if key in self._stirred:
+            self._stirred.discard(key)
+            self.mark(key)
+        if not self._stirred:
+            self._calm.set()
 
     async def _attempt(self, key: TenantKey, limit: float) -> float | None:
         with logs.about(tenant=str(key), reason="Reconciling"):

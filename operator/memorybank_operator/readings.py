@@ -36,6 +36,14 @@ _VOLUME: Final = "memorybank_volume_"
 _WANTED: Final = ("memorybank_memories{", f"{_VOLUME}used_bytes ", f"{_VOLUME}capacity_bytes ")
 
 
+class _Place(msgspec.Struct, frozen=True):
+    """Where a tenant's figures are read, and how large its volume is; as of a change of its children."""
+
+    change: int
+    url: str | None
+    claim: str | None
+
+
 class Readings:
     """The newest reading of each tenant."""
 
@@ -45,6 +53,7 @@ class Readings:
         self._seen = seen
         self._mark = mark
         self._due: dict[TenantKey, float] = {}
+        self._places: dict[TenantKey, _Place] = {}
 
     async def read_forever(self) -> None:
         """Read each available tenant soon after it has become so, and every five minutes."""
@@ -69,27 +78,27 @@ class Readings:
 
     def _reachable(self) -> dict[TenantKey, str]:
         """The metrics' address of each tenant that has a ready pod."""
-        found = {}
-        for tenant in self._seen.tenants():
-            key = TenantKey(tenant["metadata"]["namespace"], tenant["metadata"]["name"])
-            for pod in self._seen.pods(key):
-                if address := _address(pod):
-                    found[key] = f"http://{address}:{METRICS_PORT}/metrics"
-        return found
+        self._places = {key: self._place(key) for key in self._seen.tenants()}
+        return {key: place.url for key, place in self._places.items() if place.url is not None}
+
+    def _place(self, key: TenantKey) -> _Place:
+        change, known = self._seen.changed(key), self._places.get(key)
+        if known is not None and known.change == change:
+            return known
+        addresses = [address for pod in self._seen.pods(key) if (address := _address(pod))]
+        claim = self._seen.child(VOLUME_CLAIM, key) or {}
+        capacity: str | None = (claim.get("status") or {}).get("capacity", {}).get("storage")
+        url = f"http://{addresses[-1]}:{METRICS_PORT}/metrics" if addresses else None
+        return _Place(change, url, capacity)
 
     def _has_grown(self, key: TenantKey) -> bool:
         """Whether the volume is another size than when it was read."""
         newest = self.newest.get(key)
-        return newest is not None and newest.claim != self._claim(key)
-
-    def _claim(self, key: TenantKey) -> str | None:
-        claim = self._seen.child(VOLUME_CLAIM, key) or {}
-        found: str | None = (claim.get("status") or {}).get("capacity", {}).get("storage")
-        return found
+        return newest is not None and newest.claim != self._place(key).claim
 
     async def _read(self, session: aiohttp.ClientSession, slots: asyncio.Semaphore, key: TenantKey, url: str) -> None:
         async with slots:
-            claim = self._claim(key)
+            claim = self._place(key).claim
             try:
                 reading = parse(await _fetch(session, url))
             except (aiohttp.ClientError, TimeoutError, UnicodeDecodeError) as error:

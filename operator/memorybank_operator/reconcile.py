@@ -26,7 +26,7 @@ from memorybank_operator.kinds import CHILDREN, HTTP_ROUTE, POD, TENANT, VOLUME_
 from memorybank_operator.looking import Looking
 from memorybank_operator.measured import Reading
 from memorybank_operator.observe import Observed, observe
-from memorybank_operator.reporting import write_status
+from memorybank_operator.reporting import only_a_step, write_status
 from memorybank_operator.rivals import hostname_owner
 from memorybank_operator.rolling import Plan, Rolling
 from memorybank_operator.rotation import utc
@@ -67,6 +67,7 @@ class Reconciler:
         self._stale: set[TenantKey] = set()
         self._deleted: dict[TenantKey, Manifest] = {}
         self._phases: dict[TenantKey, str] = {}
+        self._step_since: dict[TenantKey, datetime.datetime] = {}
         for phase in Phase:
             metrics.TENANTS.labels(phase=phase).set(0)
 
@@ -89,6 +90,7 @@ class Reconciler:
         self._stale.discard(key)
         self._looking.part(key)
         self._deleted.pop(key, None)
+        self._step_since.pop(key, None)
 
     async def reconcile(self, key: TenantKey) -> float | None:
         """Look at one tenant; answers in how many seconds it wants to be looked at again."""
@@ -125,6 +127,7 @@ class Reconciler:
             self._keyrings.pop(key, None)
             self._stale.discard(key)
             self._looking.part(key)
+            self._step_since.pop(key, None)
             return None
         self._deleted.pop(key, None)
         try:
@@ -140,12 +143,14 @@ class Reconciler:
         keyring = self._keyrings.get(key, Keyring())
         refusals: tuple[Problem, ...] = ()
         if not (tenant.metadata.deletion_timestamp or tenant.spec.paused):
-            if await self._has_gone(tenant, context):
+            wanted = children(tenant, context)
+            if await self._has_gone(tenant, wanted):
                 return None
             keyring = await self._keys(key, tenant)
             if plan.taken_back is not None:
                 tenant = await self._tell_taken_back(key, tenant, context, plan, plan.taken_back)
-            refusals = await apply_children(self._cluster, self._seen, key, tenant, context)
+                wanted = children(tenant, context)
+            refusals = await apply_children(self._cluster, self._seen, key, tenant, context, wanted)
             await refresh_access(self._cluster, self._seen, key, keyring)
         plan = self.rolling.outcome(key, tenant, plan)
         told, more = await self._report(key, tenant, context, keyring, refusals, plan, asked(manifest))
@@ -204,7 +209,7 @@ class Reconciler:
     def _hostname_owner(self, tenant: Tenant) -> str:
         return hostname_owner(tenant, self._seen.wanting(tenant.spec.hostname)) if tenant.spec.hostname else ""
 
-    async def _has_gone(self, tenant: Tenant, context: Context) -> bool:
+    async def _has_gone(self, tenant: Tenant, wanted: Mapping[Kind, Manifest | None]) -> bool:
         """Whether a tenant that had its children and misses some is being deleted, which its own watch has yet to tell.
 
         Else the garbage collector's work would be undone, and a key made anew.
@@ -212,8 +217,8 @@ class Reconciler:
         if tenant.status.observed_generation is None:
             return False
         key = TenantKey(tenant.metadata.namespace, tenant.metadata.name)
-        wanted = [kind for kind, desired in children(tenant, context).items() if desired is not None]
-        if all(self._seen.has(kind, key) for kind in wanted) and key in self._keyrings:
+        there = all(self._seen.has(kind, key) for kind, desired in wanted.items() if desired is not None)
+        if there and key in self._keyrings:
             return False
         try:
             newest = await self._cluster.get(TENANT, *key)
@@ -272,11 +277,15 @@ class Reconciler:
         observed, again = await self._looking.look(key, tenant, observed, context.served, now)
         status = observe(tenant, observed, now)
         if status == tenant.status:
+            self._step_since.pop(key, None)
             return status, again
+        if only_a_step(tenant.status, status):
+            since = self._step_since.setdefault(key, now)
+            left = self._settings.progress_seconds - (now - since).total_seconds()
+            if left > 0:
+                return tenant.status, left if again is None else min(again, left)
+        self._step_since.pop(key, None)
         await write_status(self._cluster, self._seen, tenant, status, known)
-        for reason, message, warning in growth.news(tenant.status, status):
-            logger.info(message, extra={"reason": reason})
-            await tell(self._cluster, tenant, reason, message, warning=warning)
         return status, again
 
 

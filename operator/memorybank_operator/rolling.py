@@ -97,9 +97,8 @@ class Rolling:
         return rollout, change(tenant, deployment, wanted, rollout)
 
     def _all(self) -> Iterator[tuple[TenantKey, Change]]:
-        for manifest in self._seen.tenants():
-            key = TenantKey(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
-            found = self._newest(key, manifest)
+        for key in self._seen.tenants():
+            found = self._newest(key, self._seen.tenant(key))
             if found is not None and self.serves(key.namespace):
                 yield key, found
 

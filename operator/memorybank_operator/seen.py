@@ -3,10 +3,10 @@
 Versions of one resource are ordered (comparable as numbers since Kubernetes 1.35), so late news never replaces
 newer knowledge: neither an event that overtook another, nor one that was older than the answer to our own write.
 
-Children are kept as JSON, which is read when they are looked at: as dictionaries they would take six times the memory.
+All is kept as JSON, which is read when it is looked at: as dictionaries it would take six times the memory.
 """
 
-from collections.abc import Iterable, Iterator
+import functools
 from typing import Any, NamedTuple
 
 import msgspec
@@ -33,72 +33,90 @@ class _Object(NamedTuple):
     name: str
 
 
-class _Child(NamedTuple):
+class _State(NamedTuple):
     version: int
     text: bytes
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
+_read = msgspec.json.Decoder().decode
+
+
+@functools.lru_cache(maxsize=128)
+def _decode(text: bytes) -> Manifest:
+    """What a text says, for those who only read it: one look at a tenant needs some of its objects several times."""
+    found: Manifest = _read(text)
+    return found
 
 
 class Seen:
     """The newest known state of every object that is ours."""
 
     def __init__(self) -> None:
-        self._tenants: dict[TenantKey, Manifest] = {}
+        self._tenants: dict[TenantKey, _State] = {}
+        self._hostnames: dict[TenantKey, str] = {}
         self._wanting: dict[str, set[TenantKey]] = {}
-        self._objects: dict[_Object, _Child] = {}
+        self._objects: dict[_Object, _State] = {}
         self._gone: dict[_Object, int] = {}
+        self._gone_before: dict[_Object, int] = {}
         self._children: dict[TenantKey, set[_Object]] = {}
         self._owner: dict[_Object, TenantKey] = {}
+        self._changes = 0
+        self._changed: dict[TenantKey, int] = {}
 
     def put(self, kind: Kind, manifest: Manifest) -> set[TenantKey]:
         """Take in an object's state; answers the tenants it concerns, none if it is old news."""
         key = _key(kind, manifest)
         version = _version(manifest)
-        if version <= self._known(key) or version <= self._gone.get(key, -1):
+        if version <= max(self._known(key), self._went(key)):
             return set()
         self._gone.pop(key, None)
+        self._gone_before.pop(key, None)
         manifest["metadata"].pop("managedFields", None)
         if kind is TENANT:
             tenant = TenantKey(key.namespace, key.name)
             self._forget_tenant(tenant)
-            self._tenants[tenant] = manifest
+            self._tenants[tenant] = _State(version, _encode(manifest))
             if hostname := manifest["spec"].get("hostname"):
+                self._hostnames[tenant] = hostname
                 self._wanting.setdefault(hostname, set()).add(tenant)
             return {tenant}
-        self._objects[key] = _Child(version, _encode(manifest))
+        self._objects[key] = _State(version, _encode(manifest))
         return self._assign(key, _tenant_of(manifest))
 
     def remove(self, kind: Kind, manifest: Manifest) -> set[TenantKey]:
         """Take in that an object is gone (or no longer has our labels)."""
         return self._remove(_key(kind, manifest), _version(manifest))
 
-    def replace(self, kind: Kind, namespace: str | None, items: Iterable[Manifest], version: int) -> set[TenantKey]:
-        """Take in a whole list: whatever is not in it and not newer than it is gone. Answers who is concerned."""
+    def is_news(self, kind: Kind, namespace: str, name: str, version: int) -> bool:
+        """Whether this version of an object is newer than all that is known of it."""
+        key = _Object(kind, namespace, name)
+        return version > max(self._known(key), self._went(key))
+
+    def prune(self, kind: Kind, namespace: str | None, listed: set[tuple[str, str]], version: int) -> set[TenantKey]:
+        """Take in a list's end: what is not in it, and not newer than it, is gone. Answers who is concerned."""
+        known = [_Object(TENANT, *key) for key in self.tenants()] if kind is TENANT else list(self._objects)
         concerned: set[TenantKey] = set()
-        listed: set[_Object] = set()
-        for item in items:
-            listed.add(_key(kind, item))
-            concerned |= self.put(kind, item)
-        known = [_Object(TENANT, *key) for key in self._tenants] if kind is TENANT else list(self._objects)
         for key in known:
-            unlisted = key.kind == kind and key not in listed
+            unlisted = key.kind == kind and (key.namespace, key.name) not in listed
             if unlisted and namespace in (None, key.namespace) and self._known(key) <= version:
                 concerned |= self._remove(key, version)
-        self._gone = {key: gone for key, gone in self._gone.items() if key.kind != kind or gone > version}
         return concerned
 
-    def tenant(self, key: TenantKey) -> Manifest | None:
-        return self._tenants.get(key)
+    def grow_old(self) -> None:
+        """Forget what had gone when this was called last: an answer that was under way then has arrived."""
+        self._gone_before, self._gone = self._gone, {}
 
-    def tenants(self) -> Iterator[Manifest]:
-        return iter(self._tenants.values())
+    def tenant(self, key: TenantKey) -> Manifest | None:
+        found = self._tenants.get(key)
+        return None if found is None else _decode(found.text)
+
+    def tenants(self) -> list[TenantKey]:
+        return list(self._tenants)
 
     def wanting(self, hostname: str) -> list[Manifest]:
         """The tenants that have this host name in their spec."""
-        return [self._tenants[key] for key in self._wanting.get(hostname, ())]
+        return [_decode(self._tenants[key].text) for key in self._wanting.get(hostname, ())]
 
     def children(self, tenant: TenantKey) -> list[tuple[Kind, Manifest]]:
         """All known objects with the tenant's label, in its namespace."""
@@ -109,6 +127,10 @@ class Seen:
         found = self._objects.get(_Object(kind, *tenant))
         return None if found is None else _decode(found.text)
 
+    def changed(self, tenant: TenantKey) -> int:
+        """Another number each time that something of a tenant's children has changed."""
+        return self._changed.get(tenant, 0)
+
     def has(self, kind: Kind, tenant: TenantKey) -> bool:
         """Whether there is a child of this kind that has the tenant's name."""
         return _Object(kind, *tenant) in self._objects
@@ -117,13 +139,15 @@ class Seen:
         """The tenant's pods."""
         return [_decode(self._objects[key].text) for key in self._children.get(tenant, ()) if key.kind is POD]
 
+    def _went(self, key: _Object) -> int:
+        """The version at which the object went; -1: it did not."""
+        return max(self._gone.get(key, -1), self._gone_before.get(key, -1))
+
     def _known(self, key: _Object) -> int:
         """The version that is known; -1: none."""
-        if key.kind is TENANT:
-            tenant = self._tenants.get(TenantKey(key.namespace, key.name))
-            return -1 if tenant is None else _version(tenant)
-        child = self._objects.get(key)
-        return -1 if child is None else child.version
+        of_tenant = key.kind is TENANT
+        known = self._tenants.get(TenantKey(key.namespace, key.name)) if of_tenant else self._objects.get(key)
+        return -1 if known is None else known.version
 
     def _remove(self, key: _Object, version: int) -> set[TenantKey]:
         known = self._known(key)
@@ -138,22 +162,28 @@ class Seen:
         return self._assign(key, None)
 
     def _forget_tenant(self, key: TenantKey) -> None:
-        before = self._tenants.pop(key, None)
-        hostname = None if before is None else before["spec"].get("hostname")
-        if hostname:
+        self._tenants.pop(key, None)
+        hostname = self._hostnames.pop(key, None)
+        if hostname is not None:
             self._wanting[hostname].discard(key)
             if not self._wanting[hostname]:
                 del self._wanting[hostname]
+
+    def _note_change(self, tenant: TenantKey) -> None:
+        self._changes += 1
+        self._changed[tenant] = self._changes
 
     def _assign(self, key: _Object, tenant: TenantKey | None) -> set[TenantKey]:
         before = self._owner.pop(key, None)
         if before is not None:
             self._children[before].discard(key)
+            self._note_change(before)
             if not self._children[before]:
-                del self._children[before]
+                del self._children[before], self._changed[before]
         if tenant is not None:
             self._owner[key] = tenant
             self._children.setdefault(tenant, set()).add(key)
+            self._note_change(tenant)
         return {found for found in (before, tenant) if found is not None}
 
 

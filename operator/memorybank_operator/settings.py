@@ -36,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_concurrent_rollouts: int = 5
     rollout_deadline_seconds: int = 600
     resync_seconds: int = 300
+    progress_seconds: int = 15
+    """How long a step of something in progress lasts before the status tells of it."""
     health_port: int = 8080
     metrics_port: int = 9090
     log_level: str = "info"
@@ -95,6 +97,9 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         ),
         resync_seconds=read(
             "RESYNC_SECONDS", usual.resync_seconds, _between(1, 86400), "a number of seconds from 1 to 86400"
+        ),
+        progress_seconds=read(
+            "PROGRESS_SECONDS", usual.progress_seconds, _between(0, 60), "a number of seconds from 0 to 60"
         ),
         health_port=read("HEALTH_PORT", usual.health_port, _between(0, 65535), "a port from 0 to 65535"),
         metrics_port=read("METRICS_PORT", usual.metrics_port, _between(0, 65535), "a port from 0 to 65535"),

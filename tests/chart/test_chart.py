@@ -97,11 +97,7 @@ def test_with_watch_namespaces_the_operator_has_no_rights_elsewhere(helm: Helm) 
     ]
     (cluster_role,) = [each for each in own if each["kind"] == "ClusterRole"]
     roles = {each["metadata"]["namespace"] for each in own if each["kind"] == "Role"}
-    assert [rule["resources"] for rule in cluster_role["rules"]] == [
-        ["customresourcedefinitions"],
-        ["leases"],
-        ["namespaces"],
-    ]
+    assert [rule["resources"] for rule in cluster_role["rules"]] == [["leases"]]
     assert roles == {"customers", "memorybank-system"}
 
 

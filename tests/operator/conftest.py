@@ -31,7 +31,7 @@ CRD = Kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customreso
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """etcd, API server and controller-manager, with our CRD."""
     with ControlPlane(tmp_path_factory.mktemp("plane")) as plane:
-        asyncio.run(_prepare(from_kubeconfig(plane.kubeconfig)))
+        asyncio.run(prepare(from_kubeconfig(plane.kubeconfig)))
         yield plane
 
 
@@ -39,11 +39,12 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """Another one, which records what service accounts ask of it, with the optional kinds."""
     with ControlPlane(tmp_path_factory.mktemp("audited"), audited=True) as plane:
-        asyncio.run(_prepare(from_kubeconfig(plane.kubeconfig), *(crd(kind) for kind in OPTIONAL)))
+        asyncio.run(prepare(from_kubeconfig(plane.kubeconfig), *(crd(kind) for kind in OPTIONAL)))
         yield plane
 
 
-async def _prepare(connection: Connection, *more: dict[str, Any]) -> None:
+async def prepare(connection: Connection, *more: dict[str, Any]) -> None:
+    """The operator's own namespace, and the CRDs."""
     async with Kube(connection) as kube:
         await kube.call("POST", "/api/v1/namespaces", {"metadata": {"name": "memorybank-system"}})
         for file in sorted(CRDS.glob("*.yaml")):
@@ -65,6 +66,14 @@ async def install_crd(kube: Kube, crd: dict[str, Any]) -> None:
                 await kube.call("GET", kind.path(None))
                 return
             await asyncio.sleep(0.05)
+
+
+async def remove_crd(kube: Kube, kind: Kind) -> None:
+    """Delete a CRD, and return when the API server no longer tells of its resources."""
+    await kube.call("DELETE", CRD.path(None, f"{kind.plural}.{kind.group}"))
+    async with asyncio.timeout(20):
+        while any(group["name"] == kind.group for group in (await kube.call("GET", "/apis"))["groups"]):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # nobody tells when the API server has taken note
 
 
 @pytest.fixture
@@ -93,6 +102,7 @@ class OperatorProcess:
             "MEMORYBANK_IMAGE": "registry.example/memorybank:v1",
             "HEALTH_PORT": "0",
             "METRICS_PORT": "0",
+            "PROGRESS_SECONDS": "0",
             **environment,
         }
         self.lines: list[str] = []
@@ -161,10 +171,10 @@ def start(connection: Connection, namespace: str) -> Start:
 
     @contextlib.asynccontextmanager
     async def start(**settings: Any) -> AsyncIterator[Operator]:
-        chosen = Settings(watch_namespaces=(namespace,), **settings)
+        chosen = Settings(**{"watch_namespaces": (namespace,), "progress_seconds": 0, **settings})
         stop = asyncio.Event()
         async with Cluster(connection) as cluster:
-            operator = Operator(cluster, connection, chosen)
+            operator = Operator(cluster, chosen)
             running = asyncio.create_task(operator.run(stop))
             await operator.synced.wait()
             try:

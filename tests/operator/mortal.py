@@ -9,7 +9,7 @@ from typing import Any
 
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.handlers import Operator
-from memorybank_operator.kinds import Kind
+from memorybank_operator.kinds import OPTIONAL, TENANT, WATCHED, Kind
 from memorybank_operator.kubeconfig import Connection
 from memorybank_operator.seen import TenantKey
 from memorybank_operator.settings import Settings
@@ -74,16 +74,22 @@ class MortalCluster(Cluster):
 class MortalOperator:
     """The operator without its watches: it looks at everything again and again, until a look has written nothing."""
 
-    def __init__(self, cluster: MortalCluster, connection: Connection, namespace: str) -> None:
+    def __init__(self, cluster: MortalCluster, namespace: str) -> None:
         self.cluster = cluster
-        self._operator = Operator(cluster, connection, Settings(watch_namespaces=(namespace,), image="registry/mb:v1"))
+        self._operator = Operator(
+            cluster, Settings(watch_namespaces=(namespace,), progress_seconds=0, image="registry/mb:v1")
+        )
         self._namespace = namespace
 
     async def settle(self) -> None:
         """Come to rest; for an operator that has anything more to write after so many looks there is none."""
         for _ in range(MOST_LOOKS):
             before = self._writes()
-            await self._operator.resync()
+            for kind in (TENANT, *WATCHED):
+                if kind not in OPTIONAL:
+                    for reflector in self._operator.reflectors(kind):
+                        await reflector.list()
+            self._operator.resync()
             await self._operator.reconciler.reconcile(TenantKey(self._namespace, "customer1"))
             if self._writes() == before:
                 return

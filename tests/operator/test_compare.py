@@ -76,10 +76,10 @@ def test_late_news_never_replaces_newer_knowledge() -> None:
 def test_a_list_shows_what_a_watch_has_missed() -> None:
     seen = Seen()
     seen.put(SERVICE, service(10))
-    assert seen.replace(SERVICE, None, [], version=20) == {TENANT}
+    assert seen.prune(SERVICE, None, set(), version=20) == {TENANT}
     assert seen.children(TENANT) == []
     seen.put(SERVICE, service(30))
-    assert seen.replace(SERVICE, None, [], version=25) == set()
+    assert seen.prune(SERVICE, None, set(), version=25) == set()
     assert seen.child(SERVICE, TENANT) is not None
 
 

@@ -148,3 +148,6 @@ async def test_the_definition_of_the_tenants_is_deleted_with_tenants_there(
     await kube.until_gone(CRD, "", crd["metadata"]["name"])
     for policy, namespace in namespaces.items():
         await assert_followed(kube, namespace, policy)
+    if operator == "running":
+        await install_crd(kube, crd)
+        await kube.observed(await kube.tenant(await kube.namespace()))

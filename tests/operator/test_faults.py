@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memorybank_operator import cluster as cluster_module
-from memorybank_operator import handlers, queue, watching
+from memorybank_operator import queue, reflector
 from memorybank_operator.cluster import ApiError, Cluster, NotFound, Unreadable
 from memorybank_operator.handlers import Operator
 from memorybank_operator.kinds import DEPLOYMENT, HTTP_ROUTE, NETWORK_POLICY, SERVICE, TENANT, VOLUME_CLAIM
@@ -36,6 +36,7 @@ from .faults import (
     Page,
     Silent,
     Slow,
+    Told,
 )
 from .kube import Kube, Manifest, condition_of
 from .proxy import ApiProxy
@@ -80,11 +81,9 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_module, "REQUEST_SECONDS", 2.0)
     monkeypatch.setattr(queue, "FIRST_BACKOFF", 0.05)
     monkeypatch.setattr(queue, "LONGEST_BACKOFF", 2.0)
-    monkeypatch.setattr(watching, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(watching, "LONGEST_PAUSE", 1.0)
-    monkeypatch.setattr(handlers, "SECOND_LOOK_SECONDS", 0.5)
-    monkeypatch.setattr(handlers, "REQUEST_SECONDS", 2.0)
-    monkeypatch.setattr(handlers, "INACTIVITY_SECONDS", 2.0)
+    monkeypatch.setattr(reflector, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(reflector, "LONGEST_PAUSE", 1.0)
+    monkeypatch.setattr(reflector, "SILENCE_SECONDS", 2.0)
 
 
 Start = Callable[..., "contextlib.AbstractAsyncContextManager[Operator]"]
@@ -98,7 +97,7 @@ def start(proxy: ApiProxy, namespace: str) -> Start:
     async def start(**settings: Any) -> AsyncIterator[Operator]:
         stop = asyncio.Event()
         async with Cluster(proxy.connection) as cluster:
-            operator = Operator(cluster, proxy.connection, Settings(watch_namespaces=(namespace,), **settings))
+            operator = Operator(cluster, Settings(watch_namespaces=(namespace,), progress_seconds=0, **settings))
             running = asyncio.create_task(operator.run(stop))
             await operator.synced.wait()
             try:
@@ -133,7 +132,7 @@ async def told(operator: Operator, tenant: Manifest, **spec: Any) -> None:
     """Return when the operator knows that the tenant's spec is this one."""
     key = TenantKey(tenant["metadata"]["namespace"], tenant["metadata"]["name"])
     async with asyncio.timeout(20):
-        while not spec.items() <= (operator.seen.tenant(key) or {}).get("spec", {}).items():  # noqa: ASYNC110 (kopf is told)
+        while not spec.items() <= (operator.seen.tenant(key) or {}).get("spec", {}).items():  # noqa: ASYNC110 (a watch tells)
             await asyncio.sleep(0.01)
 
 
@@ -175,6 +174,16 @@ async def test_a_watch_that_goes_wrong_is_begun_anew(
         uid = before["metadata"]["uid"]
         await kube.until(SERVICE, namespace, "customer1", lambda found: found and found["metadata"]["uid"] != uid)
         assert once.left == 0
+
+
+async def test_watches_that_end_at_once_are_not_begun_in_a_hurry(proxy: ApiProxy, start: Start) -> None:
+    def mine(call: Call) -> bool:
+        return call.watch and call.path.endswith(SERVICE.plural)
+
+    proxy.rule = lambda call: Told(b"") if mine(call) else None
+    async with start():
+        await asyncio.sleep(2)
+        assert 2 <= proxy.count(mine) <= 10
 
 
 async def test_what_is_deleted_while_a_watch_is_gone_is_noticed(

@@ -160,7 +160,9 @@ class Chance:
 async def running(connection: Connection, namespace: str) -> Any:
     stop = asyncio.Event()
     async with Cluster(connection) as cluster:
-        operator = Operator(cluster, connection, Settings(watch_namespaces=(namespace,), image="registry/mb:v1"))
+        operator = Operator(
+            cluster, Settings(watch_namespaces=(namespace,), progress_seconds=0, image="registry/mb:v1")
+        )
         task = asyncio.create_task(operator.run(stop))
         await operator.synced.wait()
         try:
@@ -178,7 +180,7 @@ async def test_after_faults_at_random_everything_is_as_without(kube: Kube, conne
     calm, rough = await kube.namespace(), await kube.namespace()
     async with running(connection, calm) as operator:
         await tell(kube, calm, steps, operator, calm=True)
-        await operator.resync()
+        operator.resync()
         await operator.queue.settled()
         async with ApiProxy(connection) as proxy:
             proxy.rule = chance = Chance(seed)
@@ -202,7 +204,7 @@ async def alike(kube: Kube, calm: str, rough: str, operator: Operator) -> None:
     try:
         async with asyncio.timeout(90):
             while True:
-                await operator.resync()
+                operator.resync()
                 await operator.queue.settled()
                 wanted, end = await end_state(kube, calm), await end_state(kube, rough)
                 if _differences(wanted, end) == []:

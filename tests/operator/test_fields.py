@@ -30,7 +30,7 @@ from memorybank_operator.kinds import (
 )
 from memorybank_operator.kubeconfig import Connection, from_kubeconfig
 
-from .conftest import CRD, OperatorProcess, install_crd
+from .conftest import CRD, OperatorProcess, install_crd, remove_crd
 from .kube import Kube, Manifest
 
 Getter = Callable[[Manifest], Any]
@@ -266,7 +266,7 @@ async def _serve(connection: Connection) -> None:
 async def _withdraw(connection: Connection) -> None:
     async with Kube(connection) as kube:
         for kind in (HTTP_ROUTE, POD_MONITOR):
-            await kube.call("DELETE", CRD.path(None, f"{kind.plural}.{kind.group}"))
+            await remove_crd(kube, kind)
 
 
 def spec_of(row: Row, value: Any, name: str, namespace: str) -> Manifest:

@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 import yaml
+from msgspec import inspect
 
 from e2e.cluster.controlplane import ControlPlane
 from e2e.kubectl import Kubectl
 from memorybank_operator.api.names import FIELD_MANAGER
+from memorybank_operator.api.tenant import TenantSpec
 from memorybank_operator.handlers import Operator
 from memorybank_operator.kinds import CHILDREN, OPTIONAL, POD, SECRET, TENANT
 
 from .conftest import CRDS, Start
 from .kube import Kube, Manifest
+from .test_fields import fields, given
 from .test_quiet import requests, since, versions
 
 ROOT = Path(__file__).parents[2]
@@ -24,46 +27,85 @@ TRACKING = "argocd.argoproj.io/tracking-id"
 INSTANCE = "app.kubernetes.io/instance"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
+SELECTOR = {
+    "matchLabels": {"app": "frontend"},
+    "matchExpressions": [{"key": "tier", "operator": "In", "values": ["a", "b"]}],
+}
+PEERS = (
+    {"podSelector": SELECTOR, "namespaceSelector": SELECTOR},
+    {"ipBlock": {"cidr": "192.0.2.0/24", "except": ["192.0.2.8/29"]}},
+)
+PREFERENCE = {
+    "weight": 1,
+    "preference": {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]},
+}
 EVERY_FIELD: dict[str, Any] = {
     "hostname": "customer1.gitops.example.com",
     "image": "registry.example.com/memorybank:v1.0.0",
     "imagePullPolicy": "IfNotPresent",
     "imagePullSecrets": [{"name": "registry"}],
-    "llm": {"provider": "claude", "apiKeySecretRef": {"name": "llm", "key": "ANTHROPIC_API_KEY"}},
-    "embedding": {"provider": "local"},
-    "forgetting": {"thresholdPercent": 20},
+    "llm": {
+        "provider": "openai-compatible",
+        "model": "some-model",
+        "apiBase": "https://models.example.com/v1",
+        "apiKeySecretRef": {"name": "llm", "key": "API_KEY"},
+    },
+    "embedding": {
+        "provider": "openai-compatible",
+        "model": "text-embedding-3-small",
+        "apiBase": "https://models.example.com/v1",
+        "apiKeySecretRef": {"name": "llm", "key": "API_KEY"},
+    },
+    "forgetting": {"intervalHours": 24, "thresholdPercent": 20, "timeScaleHours": 168, "purgeAfterDays": 0},
     "maintenance": {"intervalHours": 24},
-    "storage": {"size": "0.5Ti", "accessMode": "ReadWriteOnce"},
+    "storage": {
+        "size": "0.5Ti",
+        "accessMode": "ReadWriteOnce",
+        "autoGrow": {"max": "1Ti", "atPercent": 80, "stepPercent": 25},
+    },
     "resources": {"requests": {"cpu": "1000m", "memory": "1024Mi"}, "limits": {"cpu": 2, "memory": "2Gi"}},
     "apiKeys": [
         {"name": "default", "scopes": ["write", "read"]},
         {"name": "given", "scopes": ["read"], "secretKeyRef": {"name": "given", "key": "api-key"}},
         {"name": "guest", "scopes": ["read"], "expiresAt": "2027-01-01T00:00:00+01:00"},
     ],
-    "rateLimit": {"requestsPerSecond": 10},
+    "rateLimit": {"requestsPerSecond": 10, "burst": 20},
     "access": {
         "type": "Ingress",
         "ingress": {
             "className": "traefik",
             "annotations": {"example.com/a": "b"},
-            "tls": {"issuerRef": {"name": "letsencrypt-prod"}},
+            "tls": {"issuerRef": {"name": "letsencrypt-prod", "kind": "ClusterIssuer"}},
         },
     },
     "networkPolicy": {
-        "ingressFrom": [{"podSelector": {"matchLabels": {"app": "frontend"}}}],
-        "egressTo": [{"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": 5432}]}],
+        "enabled": True,
+        "ingressFrom": [*PEERS],
+        "egressTo": [{"to": [*PEERS], "ports": [{"port": 5432, "protocol": "TCP"}]}],
     },
     "monitoring": {"enabled": True},
     "scheduling": {
         "nodeSelector": {"disk": "ssd"},
-        "tolerations": [{"key": "memory", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [PREFERENCE]}},
+        "priorityClassName": "system-cluster-critical",
+        "tolerations": [
+            {"key": "a", "operator": "Equal", "value": "b", "effect": "NoExecute", "tolerationSeconds": 60},
+        ],
         "topologySpreadConstraints": [
-            {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
+            {
+                "maxSkew": 1,
+                "topologyKey": "topology.kubernetes.io/zone",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": SELECTOR,
+            }
         ],
     },
     "podMetadata": {"labels": {"team": "a"}, "annotations": {"example.com/c": "d"}},
     "deletionPolicy": "Delete",
+    "deletionProtection": False,
 }
+ELSEWHERE = (".access.gateway", ".access.ingress.tls.secretName", ".hibernate", ".paused", ".storage.storageClassName")
+"""What excludes the rest, or would leave nothing to look at; a class of volumes the test's cluster has not."""
 
 
 def manifests(namespace: str, source: str) -> list[Manifest]:
@@ -118,7 +160,7 @@ async def served(kube: Kube, operator: Operator, manifests: list[Manifest]) -> N
 async def looked(operator: Operator) -> None:
     """Let the operator look at everything, whatever the watches have yet to tell."""
     for _ in range(2):
-        await operator.resync()
+        operator.resync()
         await operator.queue.settled()
 
 
@@ -126,6 +168,11 @@ BY = [
     pytest.param(("--server-side", f"--field-manager={ARGO}"), "serverside-applied", id="server-side"),
     pytest.param((), "unchanged", id="client-side"),
 ]
+
+
+def test_every_field_is_every_field() -> None:
+    left_out = fields(inspect.type_info(TenantSpec)) - given(EVERY_FIELD, "")
+    assert {path for path in left_out if not path.startswith(ELSEWHERE)} == set()
 
 
 @pytest.mark.parametrize("source", SOURCES)

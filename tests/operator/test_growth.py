@@ -219,7 +219,7 @@ async def test_a_volume_grows_by_itself_up_to_its_max_and_events_say_so(
         await kube.condition(namespace, "StorageReady", "True", reason="VolumeAtMax")
         await kube.condition(namespace, "Ready", "True")
         await read(operator)
-        await operator.resync()
+        operator.resync()
         await operator.queue.settled()
         told = sorted(event["message"].split()[-1] for event in await events(kube, namespace, "VolumeGrows"))
         assert told == ["13Gi.", "15Gi."]
@@ -287,7 +287,7 @@ async def test_a_class_that_cannot_grow_is_said_and_holds_up_nothing_else(
         assert tenant["status"]["image"] == "registry.example/memorybank:v2"
         changed = await kube.get(DEPLOYMENT, namespace, "customer1")
         assert changed["metadata"]["generation"] > deployment["metadata"]["generation"]
-        await operator.resync()
+        operator.resync()
         await operator.queue.settled()
         assert len(await events(kube, namespace, "VolumeNotExpandable")) == 1
         await kube.change(namespace, storage={"size": "10Gi"})

@@ -132,7 +132,7 @@ class Runs:
                 died = True
             told = await keys(self.kube, namespace)
             heir = MortalCluster(self._connection, self._cluster)
-            await MortalOperator(heir, self._connection, namespace).settle()
+            await MortalOperator(heir, namespace).settle()
             end = await self._end(operation, namespace)
             now = await keys(self.kube, namespace)
             assert {name: now.get(name) for name in told if operation.left != ()} == (
@@ -149,7 +149,7 @@ class Runs:
         *,
         executed: bool = False,
     ) -> None:
-        operator = MortalOperator(cluster, self._connection, namespace)
+        operator = MortalOperator(cluster, namespace)
         if operation.before is not None:
             await self.kube.tenant(namespace, **operation.before)
             await operator.settle()
@@ -184,10 +184,12 @@ async def test_killed_at_any_call_the_end_is_that_of_an_undisturbed_run(run: Run
     operation = OPERATIONS[name]
     wanted, calls, points = await run.undisturbed(operation)
     ends = await asyncio.gather(*(run.killed(operation, last, executed) for last, executed in points))
-    deaths = sum(died for _, died in ends)
-    print(f"{name}: {len(calls)} calls, {deaths} kills")  # noqa: T201
-    # Told of two changes at once, a run is done in one pass instead of two: its last calls never come.
-    assert 4 * deaths >= 3 * len(points)
+    deaths = [point for point, (_, died) in zip(points, ends, strict=True) if died]
+    print(f"{name}: {len(calls)} calls, {len(deaths)} kills")  # noqa: T201
+    # How often it looks again after that is chance: what a node or a controller tells meanwhile comes late or soon.
+    told = next((number for number, call in enumerate(calls) if call.endswith("/status")), len(calls))
+    first_look = [point for point in points if point[0] <= told]
+    assert 4 * len([point for point in deaths if point in first_look]) >= 3 * len(first_look)
     for (last, executed), (end, _) in zip(points, ends, strict=True):
         where = f"{name}, killed {'after' if executed else 'before'} call {last}: {calls[last]}"
         events, before = end.pop("events"), dict(wanted["events"])

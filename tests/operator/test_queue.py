@@ -197,3 +197,26 @@ async def test_what_is_stopped_ends_what_it_can_in_the_time_it_has() -> None:
 
 async def _nothing(tenant: TenantKey) -> float | None:
     raise ApiError(500, "", tenant.name)
+
+
+async def test_what_is_told_just_after_a_look_is_gathered_into_one_more() -> None:
+    looks: list[float] = []
+
+    async def handle(tenant: TenantKey) -> float | None:
+        looks.append(asyncio.get_running_loop().time())
+        return None
+
+    async with working(handle) as tenants:
+        tenants.stir(key("customer1"))  # long after the last look: at once
+        await tenants.settled()
+        for _ in range(5):
+            tenants.stir(key("customer1"))
+            await asyncio.sleep(0.01)
+        assert len(looks) == 1
+        await tenants.settled()
+        assert len(looks) == 2
+        assert looks[1] - looks[0] >= queue.REST_SECONDS
+        tenants.mark(key("customer1"))  # a wish of the tenant's user does not wait
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(looks) == 3

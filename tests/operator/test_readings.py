@@ -66,7 +66,7 @@ async def test_what_an_available_tenant_counts_comes_into_its_status_once(
         await operator.queue.settled()
         counted = requests()
         await operator.readings.read()
-        await operator.resync()
+        operator.resync()
         await operator.queue.settled()
         assert since(counted) == {}
 

@@ -20,26 +20,29 @@ from .test_quiet import requests, since
 from .test_rollout import NEW, given, serving, want
 
 LEASE_PLACE = ("memorybank-system", "memorybank-operator")
-Apply = Any
-plain_apply: Apply = Cluster.apply
+Write = Any
+PLAIN: dict[str, Write] = {"apply": Cluster.apply, "create": Cluster.create}
 
 
 class Held:
-    """Requests that apply a kind of object are held: before the API server hears of them, or after it has answered."""
+    """Requests that make an object of a kind are held: before the API server hears of them, or after its answer."""
 
     def __init__(self, kind: Kind, *, heard: bool) -> None:
         self.reached = asyncio.Event()
         self._kind = kind
         self._heard = heard
 
-    async def apply(self, cluster: Cluster, kind: Kind, manifest: Manifest, **options: Any) -> Manifest:
-        if kind == self._kind:
-            if self._heard:
-                await plain_apply(cluster, kind, manifest, **options)
-            self.reached.set()
-            await asyncio.Event().wait()
-        answer: Manifest = await plain_apply(cluster, kind, manifest, **options)
-        return answer
+    def instead_of(self, verb: str) -> Write:
+        async def write(cluster: Cluster, kind: Kind, manifest: Manifest, **options: Any) -> Manifest:
+            if kind == self._kind:
+                if self._heard:
+                    await PLAIN[verb](cluster, kind, manifest, **options)
+                self.reached.set()
+                await asyncio.Event().wait()
+            answer: Manifest = await PLAIN[verb](cluster, kind, manifest, **options)
+            return answer
+
+        return write
 
 
 @pytest.mark.parametrize("heard", [False, True], ids=["unheard", "unanswered"])
@@ -56,11 +59,8 @@ async def test_a_stop_in_the_middle_of_a_write_leaves_nothing_half_done(
     held = Held(kind, heard=heard)
     settings = Settings(watch_namespaces=(namespace,), health_port=0, identity="stopped")
     with monkeypatch.context() as patched:
-
-        async def apply(cluster: Cluster, kind: Kind, manifest: Manifest, **options: Any) -> Manifest:
-            return await held.apply(cluster, kind, manifest, **options)
-
-        patched.setattr(Cluster, "apply", apply)
+        for verb in PLAIN:
+            patched.setattr(Cluster, verb, held.instead_of(verb))
         running = asyncio.create_task(run(settings, connection))
         await kube.tenant(namespace, hostname=f"{namespace}.example.com")
         await asyncio.wait_for(held.reached.wait(), 20)
@@ -77,7 +77,7 @@ async def test_a_stop_in_the_middle_of_a_write_leaves_nothing_half_done(
         await kube.condition(namespace, "Ready", "True")
         await operator.queue.settled()
         counted = requests()
-        await operator.resync()
+        operator.resync()
         await operator.queue.settled()
         assert since(counted) == {}
     after = {found["metadata"]["name"]: found["data"] for found in await kube.list(SECRET, namespace)}
@@ -91,7 +91,7 @@ async def test_tenants_whose_writes_hang_delay_no_other(
     async def apply(cluster: Cluster, kind: Kind, manifest: Manifest, **options: Any) -> Manifest:
         if manifest["metadata"]["name"].startswith("hangs"):
             await asyncio.Event().wait()
-        answer: Manifest = await plain_apply(cluster, kind, manifest, **options)
+        answer: Manifest = await PLAIN["apply"](cluster, kind, manifest, **options)
         return answer
 
     monkeypatch.setattr(Cluster, "apply", apply)
@@ -108,7 +108,7 @@ async def test_a_tenant_that_always_fails_by_a_fault_of_the_operator_delays_no_o
     async def apply(cluster: Cluster, kind: Kind, manifest: Manifest, **options: Any) -> Manifest:
         if manifest["metadata"]["name"] == "poisoned":
             raise KeyError("a fault of the operator")
-        answer: Manifest = await plain_apply(cluster, kind, manifest, **options)
+        answer: Manifest = await PLAIN["apply"](cluster, kind, manifest, **options)
         return answer
 
     monkeypatch.setattr(Cluster, "apply", apply)
@@ -130,7 +130,7 @@ async def test_a_tenant_that_cannot_be_written_holds_no_place_in_a_wave(
         async def apply(cluster: Cluster, kind: Kind, manifest: Manifest, **options: Any) -> Manifest:
             if kind == DEPLOYMENT and manifest["metadata"]["name"] == "customer1":
                 raise TimeoutError
-            answer: Manifest = await plain_apply(cluster, kind, manifest, **options)
+            answer: Manifest = await PLAIN["apply"](cluster, kind, manifest, **options)
             return answer
 
         monkeypatch.setattr(Cluster, "apply", apply)

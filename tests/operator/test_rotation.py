@@ -149,7 +149,7 @@ async def test_the_old_key_is_dropped_when_its_time_is_over_and_nothing_is_writt
         assert since(counted) == {}
         assert early.due == TOMORROW
         late = await keys.ensure(cluster, tenant, NOW + 24 * HOUR)
-        assert since(counted) == {"apply secrets": 1}
+        assert since(counted) == {"patch secrets": 1}
         assert late.due is None
         assert [entry["sha256"] for entry in await entries(kube, namespace)] == [digest(after)]
         assert await key_of(kube, namespace) == after
@@ -272,7 +272,7 @@ async def test_an_annotation_rotates_once_and_reaches_the_running_pod(kube: Kube
 
         await operator.queue.settled()
         counted = requests()
-        await operator.resync()
+        operator.resync()
         await operator.queue.settled()
         assert since(counted) == {}
         again = await kube.get(DEPLOYMENT, namespace, "customer1")
@@ -351,7 +351,7 @@ async def test_a_request_that_cannot_be_met_is_said_once(
         await running(kube, namespace, apiKeys=[given])
         await annotate(kube, namespace, request_)
         await rotation(kube, namespace, request_)
-        await operator.resync()
+        operator.resync()
         await operator.queue.settled()
     messages = await events(kube, namespace, "KeyNotRotated")
     assert [sentence in message for message in messages] == [True]

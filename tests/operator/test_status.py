@@ -141,7 +141,7 @@ async def test_a_volume_that_does_not_detach_is_told_with_the_taint_that_frees_i
         assert "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute" in message(tenant, "Available")
         await operator.queue.settled()
         before, read = requests(), requests(("list",)).get("list events")
-        await operator.resync()
+        operator.resync()
         await operator.queue.settled()
         assert since(before) == {}
         assert requests(("list",)).get("list events") == read
@@ -245,7 +245,7 @@ async def test_a_tenant_s_beginning_is_two_events_and_a_restart_none(kube: Kube,
         await operator.queue.settled()
         assert await events(kube, namespace) == [("Created", 1), ("Ready", 1)]
     async with start() as operator:
-        await operator.resync()
+        operator.resync()
         await operator.queue.settled()
         assert await events(kube, namespace) == [("Created", 1), ("Ready", 1)]
 

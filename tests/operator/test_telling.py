@@ -112,7 +112,7 @@ def test_every_line_about_a_tenant_says_which_at_what_generation_and_why(lived: 
         assert isinstance(line["generation"], int), line
         assert line["reason"], line
     changed = {(line["reason"], line["generation"]) for line in about if line["tenant"].endswith("/customer1")}
-    assert {("Applied", 1), ("Repaired", 2)} <= changed
+    assert {("Applied", 1), ("Changed", 2)} <= changed
     assert not [line for line in lived.lines if "tenant" not in line and "generation" in line]
 
 

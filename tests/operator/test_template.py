@@ -42,7 +42,7 @@ async def test_an_upgrade_of_the_operator_restarts_no_pod(
     next_version()
     counted = requests()
     async with start() as operator:
-        await operator.resync()
+        operator.resync()
         await operator.queue.settled()
         assert since(counted) == {}
         await kube.tenant(namespace, "customer2")

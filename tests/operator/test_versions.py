@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from memorybank_operator.install_crds import CUSTOM_RESOURCE_DEFINITION as CUSTOM
 from memorybank_operator.kinds import SECRET, TENANT, Kind
-from memorybank_operator.permissions import CUSTOM_RESOURCE_DEFINITION as CUSTOM
 
 from .conftest import CRDS, Start
 from .kube import SECONDS, Answer, Kube, Manifest

@@ -56,15 +56,7 @@
   verbs: [create]
 {{- end }}
 {{- define "memorybank.permissions.cluster" }}
-- apiGroups: [apiextensions.k8s.io]
-  resources: [customresourcedefinitions]
-  verbs: [list, watch]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [list]
-{{- end }}
-{{- define "memorybank.permissions.namespaces" }}
-- apiGroups: ['']
-  resources: [namespaces]
-  verbs: [list, watch]
 {{- end }}

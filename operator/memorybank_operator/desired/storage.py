@@ -21,7 +21,10 @@ def volume_claim(tenant: Tenant, context: Context) -> dict[str, Any]:
     }
     if wanted.storage_class_name is not None:
         spec["storageClassName"] = wanted.storage_class_name
-    return manifest(VOLUME_CLAIM, tenant, owned=tenant.spec.deletion_policy == "Delete", spec=spec)
+    claim = manifest(VOLUME_CLAIM, tenant, owned=tenant.spec.deletion_policy == "Delete", spec=spec)
+    # What a claim was created with is not taken away by applying without it: it has to be said.
+    claim["metadata"].setdefault("ownerReferences", None)
+    return claim
 
 
 def claim_size(tenant: Tenant, context: Context) -> str:

@@ -4,6 +4,7 @@
 """
 
 import datetime
+from typing import Final
 
 from memorybank_operator.api.shared import LocalReference
 from memorybank_operator.api.status import ConditionType, Phase, Reason, TenantStatus
@@ -17,7 +18,7 @@ from memorybank_operator.observe.secrets import secrets as secrets_verdict
 from memorybank_operator.observe.sight import Manifest, Observed, Verdict
 from memorybank_operator.observe.storage import storage as storage_verdict
 
-IN_PROGRESS = frozenset(
+IN_PROGRESS: Final[frozenset[Reason]] = frozenset(
     {
         Reason.POD_STARTING,
         Reason.VOLUME_PENDING,
