@@ -102,9 +102,7 @@ class Cluster:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None and self._session.connector is not None:
-            # Without a farewell, for which a server may let us wait.
-            await self._session.connector.close(abort_ssl=True)
+        if self._session is not None:
             await self._session.close()
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Manifest:

@@ -1,7 +1,8 @@
 """A reverse proxy on loopback between the operator and the real API server, which plays faults by rule."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -141,7 +142,7 @@ class ApiProxy:
             case Told(line):
                 await response.write(line)
             case Cut(after):
-                async with await self._ask(request) as answer:
+                async with self._asked(request) as answer:
                     for _ in range(after):
                         await response.write(await answer.content.readline())
                 await response.write(b'{"type":"MODIF')
@@ -152,17 +153,27 @@ class ApiProxy:
 
     async def _forward(self, request: web.Request) -> tuple[int, bytes]:
         """Have it done by the API server, and keep the answer."""
-        async with await self._ask(request) as answer:
+        async with self._asked(request) as answer:
             return answer.status, await answer.read()
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        async with await self._ask(request) as answer:
+        async with self._asked(request) as answer:
             headers = {name: value for name, value in answer.headers.items() if name.lower() not in _OF_THE_HOP}
             response = web.StreamResponse(status=answer.status, headers=headers)
             await response.prepare(request)
             async for part in answer.content.iter_any():
                 await response.write(part)
             return response
+
+    @contextlib.asynccontextmanager
+    async def _asked(self, request: web.Request) -> AsyncIterator[aiohttp.ClientResponse]:
+        async with await self._ask(request) as answer:
+            try:
+                yield answer
+            finally:
+                # What is left in the middle would say farewell by TLS, and outlive the loop.
+                if answer.connection is not None and answer.connection.transport is not None:
+                    answer.connection.transport.abort()
 
     async def _ask(self, request: web.Request) -> aiohttp.ClientResponse:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _OF_THE_HOP}
