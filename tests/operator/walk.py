@@ -23,6 +23,7 @@ from memorybank_operator.kinds import (
     VOLUME_CLAIM,
     Kind,
 )
+from memorybank_operator.queue import REST_SECONDS
 
 from .kube import SECONDS, Kube, Manifest, condition_of
 
@@ -135,6 +136,8 @@ async def wait_in_silence(kube: Kube, namespace: str) -> None:
     """A pod that has not been ready for long and does not say why: only its events may tell."""
     name = (await kube.pod(namespace))["metadata"]["name"]
     unready = {"type": "Ready", "status": "False", "lastTransitionTime": "2020-01-01T00:00:00Z"}
+    # What is told after a rest is looked at at once: before the scheduler has its own word, that there is no node.
+    await asyncio.sleep(2 * REST_SECONDS)
     await kube.merge(POD, namespace, name, {"status": {"conditions": [unready]}}, "status")
     await kube.condition(namespace, "Available", "False")
     await kube.ready_pod(namespace)
