@@ -19,7 +19,9 @@ Posting: TypeAlias = tuple[int, str, int, int]
 _COLUMNS = [column.name for column in fields(Memory)]
 _READ = frozenset({"content", "speaker", "created_at", "expires_at"})
 """What summaries are made of."""
-_MEMORY = f"SELECT {', '.join(_COLUMNS)} FROM memory JOIN owner USING (owner) WHERE seq = ?"  # noqa: S608 - our names
+_MEMORIES = f"SELECT {', '.join(_COLUMNS)} FROM memory JOIN owner USING (owner) WHERE seq IN "  # noqa: S608 - our names
+_AT_ONCE = 100
+"""Statements of few lengths stay prepared."""
 
 
 def owner_of(connection: sqlite3.Connection, user_id: str) -> int | None:
@@ -33,13 +35,16 @@ def seq_of(connection: sqlite3.Connection, memory_id: str) -> int | None:
 
 
 def fetch(connection: sqlite3.Connection, seqs: Iterable[int]) -> dict[int, Memory]:
-    found: dict[int, Memory] = {}
-    for seq in seqs:
-        if (row := connection.execute(_MEMORY, (seq,)).fetchone()) is not None:
+    """In the order asked for."""
+    wanted, found = list(seqs), dict[int, Memory]()
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        for row in connection.execute(f"{_MEMORIES}({', '.join('?' * len(some))})", some):
             columns = dict(zip(_COLUMNS, row, strict=True))
             columns |= {"metadata": json.loads(columns["metadata"]), "pinned": bool(columns["pinned"])}
-            found[seq] = Memory(**columns)
-    return found
+            memory = Memory(**columns)
+            found[memory.seq] = memory
+    return {seq: found[seq] for seq in wanted if seq in found}
 
 
 def sources_of(connection: sqlite3.Connection, seq: int) -> list[str]:
