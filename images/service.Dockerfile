@@ -28,6 +28,7 @@ RUN python3 -m venv --without-pip /opt/venv && python3 -m venv /opt/build \
     && /opt/build/bin/pip install --quiet --no-cache-dir --no-deps --require-hashes -r /src/requirements/build.txt
 COPY service/pyproject.toml /src/service/
 COPY service/memorybank_service /src/service/memorybank_service
+COPY service/memorybank_backup /src/service/memorybank_backup
 RUN /opt/build/bin/pip wheel --quiet --no-deps --no-build-isolation -w /src/dist /src/service \
     && /opt/build/bin/pip --python /opt/venv/bin/python install --quiet --no-cache-dir --no-deps --no-index /src/dist/*.whl
 # The console of litellm's proxy, 30 MB of web pages that a client of it never opens.

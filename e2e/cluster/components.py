@@ -98,6 +98,7 @@ COMPONENTS = {
         tool("helm", "Helm 4.3.1", "helm.sh/helm/v4/cmd/helm"),
         tool("kwok", "kwok 0.8.0", "sigs.k8s.io/kwok/cmd/kwok"),
         tool("kubeconform", "kubeconform 0.7.0", "github.com/yannh/kubeconform/cmd/kubeconform"),
+        tool("versitygw", "the S3 server of the tests", "github.com/versity/versitygw/cmd/versitygw"),
         Component("probe", "the probe of the cluster's tests", TOOLS / "probe"),
     )
 }

@@ -50,7 +50,7 @@ class Image:
 PROGRAMS = {
     "service": Image(
         "service",
-        sources=("service/pyproject.toml", "service/memorybank_service", "service/model"),
+        sources=("service/pyproject.toml", "service/memorybank_service", "service/memorybank_backup", "service/model"),
         locks=("service", "model", "build", "weights"),
     ),
     "operator": Image(

@@ -1,0 +1,134 @@
+"""The restore drill: a backup is restored into a throw-away folder, a service is started on it, and asked."""
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from memorybank_backup.catalog import Catalog
+from memorybank_backup.errors import DIFFERS, MISSING, BackupError
+from memorybank_backup.restoring import restore
+from memorybank_backup.sealing import Key
+
+_TENANT: Final = "drill"
+_START_SECONDS: Final = 300.0
+_ASKED_WORDS: Final = 12
+_DAY: Final = 86400
+
+
+def drill(catalog: Catalog, backup_id: str, work: Path, *, key: Key | None) -> dict[str, Any]:
+    """What was found, where all is as it was; raises BackupError where it is not. Nothing is left in `work`.
+
+    `backup_id` empty: the latest.
+    """
+    if not backup_id:
+        whole = catalog.whole()
+        if not whole:
+            raise BackupError(MISSING, "there is no backup to try out yet")
+        backup_id = whole[0].id
+    manifest = catalog.find(backup_id)
+    with tempfile.TemporaryDirectory(prefix="drill-", dir=work) as folder:
+        told = restore(catalog, backup_id, Path(folder, _TENANT), key=key)
+        # Whoever was erased since is in the backup, and is erased at a true restore: here the backup is compared.
+        Path(folder, _TENANT, "erasures.ndjson").unlink()
+        with _serving(Path(folder)) as client:
+            stats = _asked(client, "GET", "/memory_stats")
+            if stats["total_memories"] != manifest.memories:
+                message = f"{stats['total_memories']} memories came back of {manifest.memories}"
+                raise BackupError(DIFFERS, f"{told['location']} was restored, and {message}")
+            found = _found_again(client) if manifest.memories else None
+    return {**told, "foundAgain": found}
+
+
+def _found_again(client: httpx.Client) -> str:
+    """Asks for the words of one memory; its id, which has to be among the answers."""
+    for line in _asked_lines(client):
+        if line.get("type") != "memory" or line.get("superseded_by") or not line.get("content"):
+            continue
+        query = " ".join(str(line["content"]).split()[:_ASKED_WORDS])[:500]
+        states = ["faded", "expired", "superseded"]
+        wanted = {"query": query, "include": states, "top_k": 50, "reinforce": False, "user_id": line.get("user_id")}
+        answer = _asked(client, "POST", "/v1/search", json={k: v for k, v in wanted.items() if v is not None})
+        if line["id"] not in [one["id"] for one in answer["results"]]:
+            raise BackupError(DIFFERS, f"the memory {line['id']} was restored, and is not found by its own words")
+        return str(line["id"])
+    raise BackupError(DIFFERS, "memories were restored, and none of them is shown")
+
+
+def _asked_lines(client: httpx.Client) -> Iterator[dict[str, Any]]:
+    with client.stream("GET", "/v1/export") as response:
+        response.raise_for_status()
+        for line in response.iter_lines():
+            yield json.loads(line)
+
+
+def _asked(client: httpx.Client, method: str, path: str, **given: Any) -> dict[str, Any]:
+    response = client.request(method, path, **given)
+    if not response.is_success:
+        raise BackupError(DIFFERS, f"the restored service answers {response.status_code} to {method} {path}")
+    return dict(response.json())
+
+
+@contextlib.contextmanager
+def _serving(folder: Path) -> Iterator[httpx.Client]:
+    """The memory service on this folder, on the loopback interface."""
+    key = secrets.token_urlsafe(32)
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "MEMORYBANK_MODEL_DIR")}
+    variables = {
+        **kept,
+        "HOME": str(folder),
+        "API_KEY": key,
+        "TENANT_ID": _TENANT,
+        "CHROMA_DB_PATH": str(folder),
+        "HOST": "127.0.0.1",
+        "PORT": "0",
+        "METRICS_PORT": "0",
+        "EMBEDDING_PROVIDER": "local",
+        "RATE_LIMIT_RPS": "0",
+    }
+    command = [sys.executable, "-m", "memorybank_service"]
+    process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    lines = list[str]()
+    port: list[int] = []
+    listening = threading.Event()
+    reader = threading.Thread(target=_listen, args=(process, lines, port, listening), daemon=True)
+    reader.start()
+    try:
+        listening.wait(_START_SECONDS)
+        if not port:
+            last = " ".join(lines[-1:]) or "it said nothing"
+            raise BackupError(DIFFERS, f"a service does not start on the restored memories: {last[:500]}")
+        headers = {"Authorization": f"Bearer {key}"}
+        address = f"http://127.0.0.1:{port[0]}"
+        with httpx.Client(base_url=address, headers=headers, timeout=120, trust_env=False) as client:
+            ends = time.monotonic() + _START_SECONDS
+            while client.get("/readyz").status_code != 200:
+                if time.monotonic() > ends or process.poll() is not None:
+                    raise BackupError(DIFFERS, "a service that has the restored memories does not become ready")
+                time.sleep(0.1)
+            yield client
+    finally:
+        process.terminate()
+        process.wait()
+        reader.join()
+
+
+def _listen(process: "subprocess.Popen[str]", lines: list[str], port: list[int], listening: threading.Event) -> None:
+    for line in process.stdout or ():
+        lines[:] = [*lines[-20:], line.strip()]
+        with contextlib.suppress(ValueError):
+            told = json.loads(line)
+            if told.get("message") == "listening":
+                port.append(int(told["port"]))
+                listening.set()
+    listening.set()

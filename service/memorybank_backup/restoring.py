@@ -1,0 +1,102 @@
+"""Putting a backup into an empty volume, before the service that is to have it starts."""
+
+import datetime
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from memorybank_backup.catalog import Catalog, Manifest
+from memorybank_backup.errors import KEY, OCCUPIED, BackupError
+from memorybank_backup.sealing import Key
+from memorybank_backup.taking import checked
+
+_STORE: Final = "memory.db"
+_DONE: Final = "restored.json"
+
+
+def restore(
+    catalog: Catalog, backup_id: str, directory: Path, *, key: Key | None, erasures: Iterable[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """Puts it there once: a volume that has it already stays as it is. Raises BackupError.
+
+    `erasures`: receipts that are known beside those at the destination. Who is named in one is erased again before the
+    service answers anybody.
+    """
+    manifest = catalog.find(backup_id)
+    if (directory / _STORE).exists():
+        if _restored_from(directory) == catalog.url(backup_id):
+            return _told(manifest, catalog)
+        message = f"the volume has memories already: restore into a new tenant (backup {backup_id})"
+        raise BackupError(OCCUPIED, message, hopeless=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    _remove(directory, "erasures.ndjson")
+    part = directory / f".{_STORE}.part"
+    try:
+        _write(part, contents(catalog, manifest, key))
+        receipts = {str(receipt["id"]): receipt for receipt in (*erasures, *catalog.erasures())}
+        lines = "".join(json.dumps(_as_logged(receipt)) + "\n" for receipt in receipts.values())
+        _write(directory / "erasures.ndjson", [lines.encode()])
+        _write(directory / _DONE, [json.dumps({"from": catalog.url(backup_id)}).encode()])
+        part.rename(directory / _STORE)
+        _sync(directory)
+    except OSError as error:
+        raise BackupError("VolumeFails", f"the tenant's volume cannot be written: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return {**_told(manifest, catalog), "erasures": len(receipts)}
+
+
+def contents(catalog: Catalog, manifest: Manifest, key: Key | None) -> Iterable[bytes]:
+    """The store's file, in the clear and checked."""
+    stored = catalog.read(manifest)
+    if manifest.encryption:
+        if key is None:
+            message = f"{catalog.url(manifest.id)} is encrypted: give the key in encryptionKeySecretRef"
+            raise BackupError(KEY, message, hopeless=True)
+        stored = key.open(stored)
+    return checked(iter(stored), manifest, catalog.url(manifest.id))
+
+
+def _told(manifest: Manifest, catalog: Catalog) -> dict[str, Any]:
+    return {
+        "id": manifest.id,
+        "location": catalog.url(manifest.id),
+        "takenAt": manifest.created_at,
+        "memories": manifest.memories,
+        "sha256": manifest.sha256,
+    }
+
+
+def _as_logged(receipt: Mapping[str, Any]) -> dict[str, Any]:
+    """As the service keeps it beside its store: the moment in seconds."""
+    moment = datetime.datetime.fromisoformat(str(receipt["erased_at"]))
+    return {**{name: receipt[name] for name in ("id", "user", "counts", "sha256")}, "at": moment.timestamp()}
+
+
+def _restored_from(directory: Path) -> str | None:
+    try:
+        return str(json.loads((directory / _DONE).read_bytes())["from"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+
+
+def _remove(directory: Path, name: str) -> None:
+    (directory / name).unlink(missing_ok=True)
+
+
+def _write(path: Path, content: Iterable[bytes]) -> None:
+    with path.open("wb") as file:
+        for piece in content:
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
