@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
+from memorybank_operator.answers import Conflict, NotFound
 from memorybank_operator.api.names import FIELD_MANAGER, TENANT_LABEL
-from memorybank_operator.cluster import Cluster, Conflict, NotFound
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.compare import leftovers
 from memorybank_operator.kinds import VOLUME_CLAIM, Kind
 

@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from memorybank_operator import adoption
+from memorybank_operator.answers import Conflict, NamespaceTerminating, NotFound, Refused
 from memorybank_operator.api.names import ACCESS_ANNOTATION, DESIRED_ANNOTATION
 from memorybank_operator.api.status import Problem, Reason
 from memorybank_operator.api.tenant import Tenant
-from memorybank_operator.cluster import Cluster, Conflict, NamespaceTerminating, NotFound, Refused
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.compare import differs
 from memorybank_operator.desired import Context
 from memorybank_operator.events import tell
@@ -74,11 +75,13 @@ async def _bring(
             raise  # somebody wrote at the same moment: to be tried again, and nothing to be said
         return Problem(Reason.NAME_TAKEN, error.message)
     message = repaired(kind, tenant, desired, actual, field)
-    done, reason = ("repaired", "Repaired") if message else ("changed", "Changed")
-    done, reason = (f"{done} at {field}", reason) if field else ("applied", "Applied")
-    logger.info("%s %s", kind.kind, done, extra={"reason": reason})
     if message:
+        logger.info(message, extra={"reason": REPAIRED})
         await tell(cluster, tenant, REPAIRED, message)
+    elif field:
+        logger.info("%s changed at %s", kind.kind, field, extra={"reason": "Changed"})
+    else:
+        logger.info("%s applied", kind.kind, extra={"reason": "Applied"})
     return None
 
 

@@ -5,10 +5,11 @@ Neither is ever listed or watched: Secrets must not be, and cert-manager's objec
 
 from typing import Any
 
+from memorybank_operator.answers import NotFound
 from memorybank_operator.api.access import IngressTls
 from memorybank_operator.api.status import Problem, Reason
 from memorybank_operator.api.tenant import Tenant
-from memorybank_operator.cluster import Cluster, NotFound
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.kinds import CERTIFICATE, SECRET
 from memorybank_operator.steady import steady
 

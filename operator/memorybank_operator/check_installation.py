@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from memorybank_operator.cluster import Cluster, Transient
+from memorybank_operator.answers import Transient
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.kinds import DEPLOYMENT, TENANT
 from memorybank_operator.kubeconfig import Connection
 

@@ -1,19 +1,7 @@
 """The Kubernetes API, as far as the operator needs it: get, list, watch, create, apply, patch, delete.
 
-Errors:
-
-    ApiError                 an answer with a failure; `.status`, `.reason`, `.message`, `.retry_after`
-      NotFound               404
-      Conflict               409
-      Refused                400, 403, 422: the request will not succeed by repeating it
-        NamespaceTerminating 403: nothing can be created where everything is being deleted
-      Unreadable             whatever the status, this is no answer of an API server
-
-Connection failures stay aiohttp's own (`aiohttp.ClientError`, `TimeoutError`).
-
-Only an API server's own word counts: the 404 of a load balancer that has nobody to ask says nothing about an object.
-A request that is answered 429 was not done; it is repeated when the API server asks for it, if that is soon. Who is
-asked to wait for longer is told so, and waits elsewhere.
+What can go wrong is in `answers`. A request that is answered 429 was not done; it is repeated when the API server asks
+for it, if that is soon. Who is asked to wait for longer is told so, and waits elsewhere.
 """
 
 import asyncio
@@ -28,6 +16,7 @@ import aiohttp
 import msgspec
 
 from memorybank_operator import metrics, tracing
+from memorybank_operator.answers import Event, error_of, event_of, lines_of, read
 from memorybank_operator.api.names import FIELD_MANAGER
 from memorybank_operator.kinds import Kind
 from memorybank_operator.kubeconfig import Connection
@@ -35,15 +24,6 @@ from memorybank_operator.kubeconfig import Connection
 Manifest = dict[str, Any]
 
 
-class Event(msgspec.Struct):
-    """What a watch tells: ADDED, MODIFIED, DELETED or BOOKMARK, and the object as JSON."""
-
-    type: str
-    object: msgspec.Raw
-
-
-_decode = msgspec.json.Decoder().decode
-_event = msgspec.json.Decoder(Event).decode
 _encode = msgspec.json.Encoder().encode
 
 REQUEST_SECONDS = 30
@@ -51,39 +31,6 @@ REQUEST_SECONDS = 30
 HEEDED_SECONDS = 5.0
 """The longest `Retry-After` that is waited for within a request."""
 WATCH_SECONDS = 240
-LONGEST_MESSAGE = 1000
-
-
-class ApiError(Exception):
-    """The API server answered with a failure."""
-
-    def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.reason = reason
-        self.message = message
-        self.retry_after = retry_after
-        """Seconds that the API server wants to be left alone for."""
-
-
-class NotFound(ApiError):  # noqa: N818 (read as what was answered)
-    """The object, or its kind, is not there."""
-
-
-class Conflict(ApiError):  # noqa: N818 (read as what was answered)
-    """It is there already, has changed meanwhile, or a field belongs to another manager."""
-
-
-class Refused(ApiError):  # noqa: N818 (read as what was answered)
-    """The API server will not have it: not valid, not allowed, over a quota."""
-
-
-class NamespaceTerminating(Refused):
-    """The namespace is being deleted."""
-
-
-class Unreadable(ApiError):  # noqa: N818 (read as what was answered)
-    """Half an answer, or that of something that stands before the API server."""
 
 
 class Cluster:
@@ -201,11 +148,11 @@ class Cluster:
             timeout=timeout,
         ) as response:
             if response.status >= 400:
-                raise _error(response, await response.read())
+                raise error_of(response, await response.read())
             try:
-                async with contextlib.aclosing(_lines(response.content)) as lines:
+                async with contextlib.aclosing(lines_of(response.content)) as lines:
                     async for line in lines:
-                        yield _told(line, response.status)
+                        yield event_of(line, response.status)
             finally:
                 # Closed in the middle, it would wait for a farewell from a server that may tell nothing at all.
                 if response.connection is not None and response.connection.transport is not None:
@@ -257,8 +204,8 @@ class Cluster:
                 content = await response.read()
                 if response.status < 400:
                     fields = ("kind", "metadata", "items") if verb == "list" else ("kind",)
-                    return _read(response.status, content, *fields)
-                error = _error(response, content)
+                    return read(response.status, content, *fields)
+                error = error_of(response, content)
             # Whoever was turned away with us was told the same: not all come back at the same moment.
             pause = (error.retry_after or 0.0) * random.uniform(1.0, 1.25)  # noqa: S311 (no secret)
             if error.status != 429 or not 0 < pause <= HEEDED_SECONDS or time.monotonic() + pause >= ends:
@@ -278,78 +225,3 @@ _METHODS = {
     "patch": "PATCH",
     "delete": "DELETE",
 }
-
-
-def _read(status: int, content: bytes, *fields: str) -> Manifest:
-    """A JSON object that has these fields, as all have that an API server answers."""
-    try:
-        found: Manifest = _decode(content)
-    except msgspec.DecodeError as error:
-        raise Unreadable(status, "Unreadable", f"the answer is no JSON: {error}") from error
-    if not isinstance(found, dict) or not found.keys() >= set(fields):
-        raise Unreadable(status, "Unreadable", "the answer is not one of an API server")
-    return found
-
-
-def object_of(event: Event) -> Manifest:
-    """What the event is about."""
-    return _read(200, bytes(event.object), "metadata", "spec")
-
-
-async def _lines(content: aiohttp.StreamReader) -> AsyncGenerator[bytes, None]:
-    """Whole lines, of whatever length: what is cut off at the end is none."""
-    rest = b""
-    async for chunk in content.iter_any():
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield line
-
-
-def _told(line: bytes, status: int) -> Event:
-    """A line of a watch; ApiError where it is one."""
-    try:
-        event = _event(line)
-    except msgspec.DecodeError as error:
-        raise Unreadable(status, "Unreadable", f"the watch tells no event: {error}") from error
-    if event.type == "ERROR":
-        told = _read(status, bytes(event.object), "kind")
-        raise ApiError(int(told.get("code") or 500), str(told.get("reason") or ""), str(told.get("message") or ""))
-    return event
-
-
-def _error(response: aiohttp.ClientResponse, content: bytes) -> ApiError:
-    status, retry_after = response.status, _seconds(response.headers.get("Retry-After", ""))
-    try:
-        told = _read(status, content, "kind")
-    except Unreadable:
-        shown = " ".join(content[:LONGEST_MESSAGE].decode(errors="replace").split())
-        message = f"{status} from something that is no API server: {shown or 'an empty answer'}"
-        return Unreadable(status, "Unreadable", message, retry_after)
-    message = str(told.get("message") or f"the API server answered {status}")
-    reason = str(told.get("reason") or "")
-    causes = (told.get("details") or {}).get("causes") or []
-    kind: type[ApiError] = ApiError
-    match status:
-        case 404:
-            kind = NotFound
-        case 409:
-            kind = Conflict
-        case 403 if any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
-            kind = NamespaceTerminating
-        case 400 | 403 | 422:
-            kind = Refused
-    return kind(status, reason, message, retry_after)
-
-
-def _seconds(retry_after: str) -> float | None:
-    """API servers name seconds, never a date."""
-    return float(retry_after) if retry_after.isdecimal() else None
-
-
-Transient = (aiohttp.ClientError, asyncio.TimeoutError, ApiError)
-"""What a later attempt may cure."""
-
-
-def why(error: BaseException) -> str:
-    """What to log of an error; those of a time that has run out have no text."""
-    return str(error) or "no answer in time"

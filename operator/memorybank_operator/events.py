@@ -4,9 +4,10 @@ import datetime
 import hashlib
 import logging
 
+from memorybank_operator.answers import Conflict, Transient
 from memorybank_operator.api.names import API_VERSION, FIELD_MANAGER, KIND
 from memorybank_operator.api.tenant import Tenant
-from memorybank_operator.cluster import Cluster, Conflict, Transient
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.kinds import EVENT
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import math
 from typing import Any, Final
 
 from memorybank_operator.api.quantity import larger_quantity, parse_quantity, smaller_quantity
-from memorybank_operator.api.status import ConditionType, Problem, Reason, TenantStatus
+from memorybank_operator.api.status import ConditionType, Problem, Reason
 from memorybank_operator.api.tenant import AutoGrow, Tenant
 from memorybank_operator.measured import Reading
 
@@ -65,21 +65,6 @@ def at_max(tenant: Tenant, claim: Manifest | None, reading: Reading | None) -> s
         f"The volume is filling up ({rule.at_percent} % was reached) and has grown to spec.storage.autoGrow.max"
         f" ({rule.max}): raise max, or delete what is not needed."
     )
-
-
-def news(before: TenantStatus, after: TenantStatus) -> list[tuple[str, str, bool]]:
-    """Events (reason, message, whether a warning) about what changed between two states of the status."""
-    told: list[tuple[str, str, bool]] = []
-    grown = after.storage.grown_to if after.storage else None
-    known = before.storage.grown_to if before.storage else None
-    if grown is not None and (known is None or parse_quantity(grown) > parse_quantity(known)):
-        told.append(("VolumeGrows", f"The volume is filling up: it is asked to grow to {grown}.", False))
-    reason = {one.type: one for one in after.conditions}.get(ConditionType.STORAGE_READY)
-    reason_before = {one.type: one.reason for one in before.conditions}.get(ConditionType.STORAGE_READY)
-    for warned in (Reason.VOLUME_AT_MAX, Reason.VOLUME_NOT_EXPANDABLE):
-        if reason is not None and reason.reason == warned and reason_before != warned:
-            told.append((warned, reason.message, True))
-    return told
 
 
 def not_expandable(tenant: Tenant, wanted: str, told: str) -> Problem:

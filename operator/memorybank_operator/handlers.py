@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from memorybank_operator import logs, metrics, tracing
+from memorybank_operator.answers import Transient, why
 from memorybank_operator.api.names import CHILD_SELECTOR
 from memorybank_operator.background import failed, started
-from memorybank_operator.cluster import Cluster, Transient, why
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.installations import LOOK_SECONDS, Installations
 from memorybank_operator.kinds import OPTIONAL, TENANT, WATCHED, Kind
 from memorybank_operator.queue import TenantQueue
@@ -53,9 +54,6 @@ class Operator:
         work = (self._sync(stop), self._resync_forever(), self._heed_forever(), self.readings.read_forever())
         background = [started(one, stop) for one in work]
         try:
-            # Nothing is reconciled before everything was seen once: what is there would look missing.
-            await _either(self.synced, stop)
-            self.queue.start()
             await stop.wait()
         finally:
             await self.queue.stop(seconds=1.0)
@@ -91,19 +89,21 @@ class Operator:
         for kind in (TENANT, *WATCHED):
             if kind not in OPTIONAL:
                 self._follow(kind, stop)
-        optional = await self._persist(self._served, "the API server's kinds cannot be read")
         followed = [reflector for tasks in self._following.values() for reflector in tasks]
         await asyncio.gather(*(reflector.complete.wait() for reflector in followed))
-        await self._take(optional, stop)
+        await self._discover(stop)
         logger.info("everything was seen once")
         self.resync()
+        # Not before: what is there and was not seen would look missing.
+        self.queue.start()
         self.synced.set()
         while True:
             await asyncio.sleep(DISCOVERY_SECONDS)
-            await self._take(await self._persist(self._served, "the API server's kinds cannot be read"), stop)
+            await self._discover(stop)
 
-    async def _take(self, served: frozenset[Kind], stop: asyncio.Event) -> None:
+    async def _discover(self, stop: asyncio.Event) -> None:
         """Begin to follow optional kinds that have come, and leave those that have gone."""
+        served = await self._persist(self._served, "the API server's kinds cannot be read")
         for kind in OPTIONAL:
             if kind not in served:
                 for task in self._following.pop(kind, {}).values():
@@ -184,12 +184,14 @@ class Operator:
 
     def _on_listed(self, kind: Kind, namespace: str | None, listed: set[tuple[str, str]], version: int) -> None:
         """What went while nobody watched is told by its absence alone."""
-        absent = [key for key in self.seen.tenants() if key not in listed] if kind is TENANT else []
-        known = {key: self.seen.tenant(key) or {} for key in absent}
+        known = {}
+        if kind is TENANT:
+            here = (key for key in self.seen.tenants() if namespace in (None, key.namespace))
+            known = {key: self.seen.tenant(key) or {} for key in here if key not in listed}
         concerned = self.seen.prune(kind, namespace, listed, version)
         for key in concerned & known.keys():
             self.reconciler.part(key, known[key])
-            self._mark_rivals({known[key]["spec"].get("hostname")})
+            self._mark_rivals({known[key].get("spec", {}).get("hostname")})
         self._mark(concerned)
 
     def _mark(self, keys: Iterable[TenantKey]) -> None:
@@ -204,11 +206,3 @@ class Operator:
 
 def _tenant_key(manifest: Manifest) -> TenantKey:
     return TenantKey(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
-
-
-async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
-    """Return when one of them is set."""
-    waits = [asyncio.create_task(event.wait()) for event in (one, other)]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()

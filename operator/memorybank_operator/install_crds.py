@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import aiohttp
 
+from memorybank_operator.answers import ApiError
 from memorybank_operator.api.crd import definitions
-from memorybank_operator.cluster import ApiError, Cluster
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.kinds import Kind
 from memorybank_operator.kubeconfig import Connection
 

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 from memorybank_operator import metrics
+from memorybank_operator.answers import Refused, Transient
 from memorybank_operator.api.names import FIELD_MANAGER, GROUP
-from memorybank_operator.cluster import Cluster, Refused, Transient
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.kinds import EVENT, LEASE
 
 logger = logging.getLogger(__name__)

@@ -6,12 +6,13 @@ from typing import Any
 
 import msgspec
 
+from memorybank_operator.answers import Conflict, NamespaceTerminating, NotFound, Refused
 from memorybank_operator.api.access import ApiKey
 from memorybank_operator.api.names import TENANT_LABEL, api_key_secret
 from memorybank_operator.api.shared import SecretKeyRef
 from memorybank_operator.api.status import Problem, Reason
 from memorybank_operator.api.tenant import Tenant
-from memorybank_operator.cluster import Cluster, Conflict, NamespaceTerminating, NotFound, Refused
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.compare import differs
 from memorybank_operator.desired import secrets
 from memorybank_operator.kinds import SECRET

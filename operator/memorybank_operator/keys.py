@@ -13,11 +13,12 @@ import msgspec
 
 from memorybank_operator import rotation
 from memorybank_operator.adoption import is_ours
+from memorybank_operator.answers import Conflict, NamespaceTerminating, Refused
 from memorybank_operator.api.access import ApiKey
 from memorybank_operator.api.names import FIELD_MANAGER, ROTATION_ANNOTATION, access_secret, api_key_secret
-from memorybank_operator.api.status import KeyRotation, Problem, Reason
+from memorybank_operator.api.status import KeyRotation, News, Problem, Reason
 from memorybank_operator.api.tenant import Tenant
-from memorybank_operator.cluster import Cluster, Conflict, NamespaceTerminating, Refused
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.compare import differs
 from memorybank_operator.desired import secrets
 from memorybank_operator.key_secrets import Missing, Value, bequeath, find, key_value, referred, refused, remove_key
@@ -29,14 +30,6 @@ __all__ = ["Keyring", "News", "bequeath", "ensure"]
 Manifest = dict[str, Any]
 
 MOST_NOTES = 3
-
-
-class News(msgspec.Struct, frozen=True):
-    """What happened to a key, for an event."""
-
-    reason: str
-    message: str
-    warning: bool = False
 
 
 class Keyring(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,8 @@ from typing import Any, Final
 import aiohttp
 
 from memorybank_operator import metrics
-from memorybank_operator.cluster import ApiError, Cluster, Conflict, NotFound, Transient, object_of, why
+from memorybank_operator.answers import ApiError, Conflict, NotFound, Transient, object_of, why
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.kinds import LEASE
 
 logger = logging.getLogger(__name__)

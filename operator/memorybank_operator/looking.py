@@ -12,9 +12,10 @@ from typing import Final
 import msgspec
 
 from memorybank_operator import certificates
+from memorybank_operator.answers import Refused, Transient
 from memorybank_operator.api.status import Problem
 from memorybank_operator.api.tenant import Tenant
-from memorybank_operator.cluster import Cluster, Refused, Transient
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.hearing import telling
 from memorybank_operator.kinds import CERTIFICATE, EVENT, INGRESS, Kind
 from memorybank_operator.observe import Observed, Told

@@ -6,24 +6,14 @@ alone cures is no news; at a tenant's creation there are two: that it is made, a
 
 from typing import Any, Final
 
-import msgspec
-
 from memorybank_operator.api.quantity import parse_quantity
-from memorybank_operator.api.status import Condition, ConditionType, Reason, TenantStatus
+from memorybank_operator.api.status import Condition, ConditionType, News, Reason, TenantStatus
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.observe import IN_PROGRESS
 
 Manifest = dict[str, Any]
 
 _NOBODYS_NEWS: Final = IN_PROGRESS | {Reason.TERMINATING, Reason.HIBERNATED}
-
-
-class News(msgspec.Struct, frozen=True):
-    """Something that changed, for an event."""
-
-    reason: str
-    message: str
-    warning: bool = False
 
 
 def news(tenant: Tenant, after: TenantStatus, claim: Manifest | None) -> list[News]:
@@ -37,7 +27,8 @@ def news(tenant: Tenant, after: TenantStatus, claim: Manifest | None) -> list[Ne
     available = None if first else _available(before, after)
     if available is not None and available not in told:
         told.append(available)
-    return told
+    said = {one.reason for one in told}
+    return [*told, *(one for one in _volume(before, after) if one.reason not in said)]
 
 
 def _beginning(tenant: Tenant, claim: Manifest | None) -> News:
@@ -62,6 +53,17 @@ def _changes(before: TenantStatus, after: TenantStatus) -> list[News]:
     )
     if slept and not sleeps:
         told.append(News("Woken", "The tenant is woken: its pod starts."))
+    return told
+
+
+def _volume(before: TenantStatus, after: TenantStatus) -> list[News]:
+    told = []
+    known, grown = (status.storage.grown_to if status.storage else None for status in (before, after))
+    if grown is not None and (known is None or parse_quantity(grown) > parse_quantity(known)):
+        told.append(News("VolumeGrows", f"The volume is filling up: it is asked to grow to {grown}."))
+    was, now = (_condition(status, ConditionType.STORAGE_READY) for status in (before, after))
+    if now.reason in (Reason.VOLUME_AT_MAX, Reason.VOLUME_NOT_EXPANDABLE) and was.reason != now.reason:
+        told.append(News(now.reason, now.message, warning=True))
     return told
 
 

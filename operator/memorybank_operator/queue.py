@@ -14,7 +14,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 from memorybank_operator import logs
-from memorybank_operator.cluster import ApiError, Transient, why
+from memorybank_operator.answers import ApiError, Transient, why
 from memorybank_operator.seen import TenantKey
 
 logger = logging.getLogger(__name__)

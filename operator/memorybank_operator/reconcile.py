@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 
 from memorybank_operator import growth, keys, metrics, tracing
+from memorybank_operator.answers import NamespaceTerminating, NotFound
 from memorybank_operator.api.status import Phase, Problem, Reason, TenantStatus
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.applying import apply_children, refresh_access
-from memorybank_operator.cluster import Cluster, NamespaceTerminating, NotFound
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.desired import Context, children
 from memorybank_operator.desired.access import endpoint
 from memorybank_operator.desired.context import owner_reference
@@ -86,10 +87,13 @@ class Reconciler:
         phase = self._phases.pop(key, None)
         if phase is not None:
             metrics.TENANTS.labels(phase=phase).dec()
+        self._deleted.pop(key, None)
+        self._forget(key)
+
+    def _forget(self, key: TenantKey) -> None:
         self._keyrings.pop(key, None)
         self._stale.discard(key)
         self._looking.part(key)
-        self._deleted.pop(key, None)
         self._step_since.pop(key, None)
 
     async def reconcile(self, key: TenantKey) -> float | None:
@@ -124,10 +128,7 @@ class Reconciler:
         manifest = self._seen.tenant(key)
         if manifest is None:
             await self._bequeath(key)
-            self._keyrings.pop(key, None)
-            self._stale.discard(key)
-            self._looking.part(key)
-            self._step_since.pop(key, None)
+            self._forget(key)
             return None
         self._deleted.pop(key, None)
         try:

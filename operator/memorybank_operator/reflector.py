@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import msgspec
 
-from memorybank_operator.cluster import ApiError, Cluster, Event, Transient, why
+from memorybank_operator.answers import ApiError, Event, Transient, why
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.kinds import Kind
 
 logger = logging.getLogger(__name__)

@@ -9,15 +9,15 @@ from typing import Any, Final
 
 import msgspec
 
-from memorybank_operator import growth
+from memorybank_operator.answers import NotFound
 from memorybank_operator.api.names import API_VERSION, KIND
 from memorybank_operator.api.status import ConditionType, StorageStatus, TenantStatus
 from memorybank_operator.api.tenant import Tenant
-from memorybank_operator.cluster import Cluster, NotFound
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.desired.context import given
 from memorybank_operator.events import tell
 from memorybank_operator.kinds import TENANT, VOLUME_CLAIM
-from memorybank_operator.news import News, news
+from memorybank_operator.news import news
 from memorybank_operator.observe import IN_PROGRESS
 from memorybank_operator.seen import Seen, TenantKey, asked
 
@@ -34,11 +34,10 @@ _WHERE_IT_ENDS: Final = (
 def only_a_step(before: TenantStatus, after: TenantStatus) -> bool:
     """Whether what is in progress has gone on, and neither ended nor met with anything."""
     known, now = ({one.type: one for one in status.conditions} for status in (before, after))
-    ready = ConditionType.READY
-    if not (known and known[ready].reason in IN_PROGRESS and now[ready].reason in IN_PROGRESS):
+    if not all(one in known and known[one].status == now[one].status for one in _WHERE_IT_ENDS):
         return False
-    same_end = all(known[one].status == now[one].status for one in _WHERE_IT_ENDS)
-    return same_end and _without_steps(before) == _without_steps(after)
+    under_way = all(found[ConditionType.READY].reason in IN_PROGRESS for found in (known, now))
+    return under_way and _without_steps(before) == _without_steps(after)
 
 
 def _without_steps(status: TenantStatus) -> TenantStatus:
@@ -68,9 +67,6 @@ async def write_status(
         seen.put(TENANT, answer)
     # Else the answer holds a change whose event is still to come, and would then be taken for old news.
     claim = seen.child(VOLUME_CLAIM, TenantKey(metadata.namespace, metadata.name))
-    told = news(tenant, status, claim)
-    said = {one.reason for one in told}
-    grown = [News(*one) for one in growth.news(tenant.status, status)]
-    for one in (*told, *(one for one in grown if one.reason not in said)):
+    for one in news(tenant, status, claim):
         logger.info(one.message, extra={"reason": one.reason})
         await tell(cluster, tenant, one.reason, one.message, warning=one.warning)

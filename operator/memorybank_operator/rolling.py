@@ -14,7 +14,7 @@ from memorybank_operator.api.status import Problem, RolloutStatus
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.desired.context import choose_image
 from memorybank_operator.desired.template import Record, record_digest, recorded
-from memorybank_operator.kinds import DEPLOYMENT, POD
+from memorybank_operator.kinds import DEPLOYMENT
 from memorybank_operator.rollout import Change, Stage, change, next_look, progress, rolled_back
 from memorybank_operator.seen import Manifest, Seen, TenantKey
 from memorybank_operator.settings import Settings
@@ -55,7 +55,7 @@ class Rolling:
 
     def plan(self, key: TenantKey, tenant: Tenant) -> Plan:
         """What the tenant runs now."""
-        rollout, stand = self._stand(key, tenant)
+        rollout, stand = self._stand(key, tenant, self._seen.pods(key), self._clock())
         left_alone = tenant.spec.paused or tenant.metadata.deletion_timestamp
         leave = self._waves.leave(key, stand)
         held, before = leave.held, tenant.status.rollout
@@ -73,11 +73,12 @@ class Rolling:
 
     def outcome(self, key: TenantKey, tenant: Tenant, plan: Plan) -> Plan:
         """The plan as it stands after it was carried out."""
-        rollout, _ = self._stand(key, tenant)
+        now, pods = self._clock(), self._seen.pods(key)
+        rollout, stand = self._stand(key, tenant, pods, now)
         applied = record_digest(self._seen.child(DEPLOYMENT, key))
         if not (tenant.spec.paused or tenant.metadata.deletion_timestamp):
             rollout = msgspec.structs.replace(rollout, template=applied)
-        again = next_look(rollout, self._clock(), self._settings.rollout_deadline_seconds)
+        again = next_look(rollout, pods, stand.wanted, now, self._settings.rollout_deadline_seconds)
         return msgspec.structs.replace(plan, rollout=rollout, look_again=again)
 
     def settle(self, key: TenantKey) -> None:
@@ -89,11 +90,12 @@ class Rolling:
         for woken in self._waves.take_woken():
             self.wake(woken)
 
-    def _stand(self, key: TenantKey, tenant: Tenant) -> tuple[RolloutStatus, Change]:
+    def _stand(
+        self, key: TenantKey, tenant: Tenant, pods: list[Manifest], now: datetime.datetime
+    ) -> tuple[RolloutStatus, Change]:
         wanted, deployment = choose_image(tenant, self._settings), self._seen.child(DEPLOYMENT, key)
-        pods = [found for kind, found in self._seen.children(key) if kind is POD]
         deadline = self._settings.rollout_deadline_seconds
-        rollout = progress(tenant, deployment, pods, wanted, self._clock(), deadline)
+        rollout = progress(tenant, deployment, pods, wanted, now, deadline)
         return rollout, change(tenant, deployment, wanted, rollout)
 
     def _all(self) -> Iterator[tuple[TenantKey, Change]]:

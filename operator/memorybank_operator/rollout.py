@@ -16,7 +16,7 @@ from memorybank_operator.api.status import FailedImage, Problem, Reason, Rollout
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.desired.template import anew, request, wish
 from memorybank_operator.desired.workload import CONTAINER
-from memorybank_operator.observe.pods import state_of
+from memorybank_operator.observe.pods import current_pod, state_of
 
 Manifest = dict[str, Any]
 
@@ -28,9 +28,6 @@ HOPELESS_RESTARTS: Final = 5
 INNOCENT: Final = frozenset(
     {
         Reason.UNSCHEDULABLE,
-        Reason.VOLUME_PENDING,
-        Reason.VOLUME_NOT_ATTACHED,
-        Reason.VOLUME_NOT_MOUNTED,
         Reason.POD_EVICTED,
         Reason.POD_PREEMPTED,
         Reason.POD_TERMINATING,
@@ -107,16 +104,17 @@ def progress(
     return RolloutStatus(good_image=good, failed=failed, template=before.template)
 
 
-def next_look(rollout: RolloutStatus, now: datetime.datetime, deadline_seconds: int) -> float | None:
+def next_look(
+    rollout: RolloutStatus, pods: Iterable[Manifest], wanted: str, now: datetime.datetime, deadline_seconds: int
+) -> float | None:
     """In how many seconds time alone may change the verdict."""
     if rollout.since is None:
         return None
-    passed = (now - _moment(rollout.since)).total_seconds()
-    waits = [limit - passed for limit in (PULL_PATIENCE_SECONDS, deadline_seconds) if limit > passed]
-    if not waits:
-        # Past both, it waits for what others have to do; unless that was just now, after the verdict.
-        return 0.1 if passed - max(PULL_PATIENCE_SECONDS, deadline_seconds) < 1 else None
-    return min(waits) + 0.05
+    since = _moment(rollout.since)
+    tried = _tried_since(_on(pods, wanted), since)
+    limits = [since + datetime.timedelta(seconds=PULL_PATIENCE_SECONDS)]
+    limits += [] if tried is None else [tried + datetime.timedelta(seconds=deadline_seconds)]
+    return min(((limit - now).total_seconds() + 0.05 for limit in limits if limit > now), default=None)
 
 
 def rolled_back(tenant: Tenant, good: str, failed: FailedImage) -> Problem:
@@ -181,15 +179,36 @@ def _hopeless(
     deadline_seconds: int,
 ) -> str | None:
     """Why the pod will not become ready; None: it may yet."""
-    new = [pod for pod in pods if _image(pod["spec"]) == wanted]
+    new = _on(pods, wanted)
     state = state_of(new, {}, tenant, now)
-    passed = (now - since).total_seconds()
+    tried = _tried_since(new, since)
     hopeless = (
-        (state.reason is Reason.IMAGE_PULL_FAILED and passed >= PULL_PATIENCE_SECONDS)
+        (state.reason is Reason.IMAGE_PULL_FAILED and (now - since).total_seconds() >= PULL_PATIENCE_SECONDS)
         or (state.reason is Reason.CRASH_LOOP and _restarts(new) >= HOPELESS_RESTARTS)
-        or (passed >= deadline_seconds and new and state.reason not in INNOCENT)
+        or (tried and (now - tried).total_seconds() >= deadline_seconds and state.reason not in INNOCENT)
     )
     return state.message if hopeless else None
+
+
+def _on(pods: Iterable[Manifest], image: str) -> list[Manifest]:
+    return [pod for pod in pods if _image(pod["spec"]) == image]
+
+
+def _tried_since(pods: Iterable[Manifest], since: datetime.datetime) -> datetime.datetime | None:
+    """Since when the image of these pods is to show what it can: before, nobody has looked at it.
+
+    A node gets to it when the pod's volumes are attached and mounted; it then says PodReadyToStartContainers.
+    """
+    pod = current_pod(pods)
+    if pod is None:
+        return None
+    conditions = {one["type"]: one for one in (pod.get("status") or {}).get("conditions") or []}
+    told = conditions.get("PodReadyToStartContainers") or conditions.get("PodScheduled")
+    if told is None:
+        return since
+    if told["status"] != "True":
+        return None
+    return max(since, _moment(told["lastTransitionTime"])) if told.get("lastTransitionTime") else since
 
 
 def _restarts(pods: Iterable[Manifest]) -> int:

@@ -77,7 +77,7 @@ class Seen:
             tenant = TenantKey(key.namespace, key.name)
             self._forget_tenant(tenant)
             self._tenants[tenant] = _State(version, _encode(manifest))
-            if hostname := manifest["spec"].get("hostname"):
+            if hostname := manifest.get("spec", {}).get("hostname"):
                 self._hostnames[tenant] = hostname
                 self._wanting.setdefault(hostname, set()).add(tenant)
             return {tenant}

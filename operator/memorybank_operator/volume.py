@@ -4,9 +4,10 @@ import copy
 from typing import Any
 
 from memorybank_operator import adoption, growth
+from memorybank_operator.answers import Refused
 from memorybank_operator.api.status import Problem
 from memorybank_operator.api.tenant import Tenant
-from memorybank_operator.cluster import Cluster, Refused
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.compare import differs
 from memorybank_operator.kinds import VOLUME_CLAIM
 

@@ -199,6 +199,18 @@ class Kube:
         status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
         await self.merge(POD, namespace, pod["metadata"]["name"], {"status": status}, "status")
 
+    async def bind(self, pod: Manifest, node: str = "node0") -> None:
+        """Give a pod to a node, as the scheduler does."""
+        metadata = pod["metadata"]
+        target = {"apiVersion": "v1", "kind": "Node", "name": node}
+        binding = {"metadata": {"name": metadata["name"]}, "target": target}
+        await self.call("POST", POD.path(metadata["namespace"], metadata["name"], "binding"), binding)
+
+    async def end(self, pod: Manifest) -> None:
+        """Take a pod away whose containers have ended, as its kubelet does."""
+        metadata = pod["metadata"]
+        await self.call("DELETE", f"{POD.path(metadata['namespace'], metadata['name'])}?gracePeriodSeconds=0")
+
     async def pod(self, namespace: str, name: str = "customer1") -> Manifest:
         """The tenant's pod, as soon as there is one."""
         async with asyncio.timeout(SECONDS):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 
 from memorybank_operator import cluster as cluster_module
 from memorybank_operator import queue, reflector
-from memorybank_operator.cluster import ApiError, Cluster, NotFound, Unreadable
+from memorybank_operator.answers import ApiError, NotFound, Unreadable
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.handlers import Operator
 from memorybank_operator.kinds import DEPLOYMENT, HTTP_ROUTE, NETWORK_POLICY, SERVICE, TENANT, VOLUME_CLAIM
 from memorybank_operator.kubeconfig import Connection
+from memorybank_operator.reflector import FIRST_PAUSE
 from memorybank_operator.seen import TenantKey
 from memorybank_operator.settings import Settings
 
@@ -38,7 +41,7 @@ from .faults import (
     Slow,
     Told,
 )
-from .kube import Kube, Manifest, condition_of
+from .kube import SECONDS, Kube, Manifest, condition_of
 from .proxy import ApiProxy
 
 FAULTS: dict[str, Fault] = {
@@ -181,9 +184,11 @@ async def test_watches_that_end_at_once_are_not_begun_in_a_hurry(proxy: ApiProxy
         return call.watch and call.path.endswith(SERVICE.plural)
 
     proxy.rule = lambda call: Told(b"") if mine(call) else None
-    async with start():
-        await asyncio.sleep(2)
-        assert 2 <= proxy.count(mine) <= 10
+    began = time.monotonic()
+    async with start(), asyncio.timeout(SECONDS):
+        while proxy.count(mine) < 4:  # noqa: ASYNC110 (the proxy counts)
+            await asyncio.sleep(0.02)
+    assert time.monotonic() - began >= FIRST_PAUSE * 0.5 * (1 + 2 + 4)
 
 
 async def test_what_is_deleted_while_a_watch_is_gone_is_noticed(

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from memorybank_operator.api.names import DESIRED_ANNOTATION
-from memorybank_operator.api.status import TenantStatus
+from memorybank_operator.api.status import News, TenantStatus
 from memorybank_operator.kinds import INGRESS, SERVICE
-from memorybank_operator.news import News, news
+from memorybank_operator.news import news
 from memorybank_operator.repairs import repaired
 
 from .tenants import tenant

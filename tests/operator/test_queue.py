@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from memorybank_operator import queue
-from memorybank_operator.cluster import ApiError
+from memorybank_operator.answers import ApiError
 from memorybank_operator.queue import Handle, TenantQueue
 from memorybank_operator.seen import TenantKey
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from memorybank_operator import reflector
-from memorybank_operator.cluster import ApiError, Cluster, Event
+from memorybank_operator.answers import ApiError, Event
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.handlers import Operator
 from memorybank_operator.kinds import TENANT, Kind
 from memorybank_operator.kubeconfig import Connection

@@ -185,9 +185,7 @@ async def test_an_image_that_does_not_become_ready_is_taken_back_and_holds_the_o
         assert NEW in message
         assert OLD in message
         assert "memorybank.dev/reconcile" in message
-        await kube.call(
-            "DELETE", f"{POD.path(namespace, pod['metadata']['name'])}?gracePeriodSeconds=0"
-        )  # as a kubelet
+        await kube.end(pod)
         await ready_on(kube, namespace, "customer1", OLD)
         served = await kube.condition(namespace, "Available", "True", "customer1")
         assert (served["status"]["phase"], served["status"]["image"]) == ("Degraded", OLD)
@@ -214,9 +212,7 @@ NOT_READY = {"type": "Ready", "status": "False"}
 
 async def start_on_a_node(kube: Kube, pod: Manifest) -> None:
     """Its container runs, and does not become ready."""
-    metadata = pod["metadata"]
-    binding = {"metadata": {"name": metadata["name"]}, "target": {"apiVersion": "v1", "kind": "Node", "name": "node0"}}
-    await kube.call("POST", f"{POD.path(metadata['namespace'], metadata['name'])}/binding", binding)
+    await kube.bind(pod)
     container = {"name": "memorybank", "image": NEW, "imageID": "", "ready": False, "restartCount": 0}
     running = {"state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
     told = [{"type": "PodScheduled", "status": "True"}, NOT_READY]

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from memorybank_operator.cluster import Cluster, Refused
+from memorybank_operator.answers import Refused
+from memorybank_operator.cluster import Cluster
 from memorybank_operator.handlers import Operator
 from memorybank_operator.kinds import CERTIFICATE, EVENT, POD, SECRET, SERVICE, TENANT, VOLUME_CLAIM, Kind
 from memorybank_operator.seen import TenantKey
@@ -101,9 +102,7 @@ async def waiting(kube: Kube, namespace: str) -> Manifest:
     await kube.until(VOLUME_CLAIM, namespace, "customer1", lambda found: found)
     await kube.volume(namespace)
     pod = await kube.pod(namespace)
-    where: dict[str, Any] = {"target": {"apiVersion": "v1", "kind": "Node", "name": "node-7"}}
-    where["metadata"] = {"name": pod["metadata"]["name"]}
-    await kube.call("POST", POD.path(namespace, pod["metadata"]["name"], "binding"), where)
+    await kube.bind(pod, "node-7")
     return pod
 
 

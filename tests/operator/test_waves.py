@@ -111,6 +111,20 @@ def unscheduled() -> dict[str, Any]:
     return {**pod(0, "ContainerCreating"), "status": {"conditions": [told]}}
 
 
+def at(**conditions: tuple[str, int]) -> dict[str, Any]:
+    """A pod with a node, and its conditions: each one's status, and how many seconds ago it became so."""
+    found = pod(0, "ContainerCreating")
+    found["status"]["conditions"] = [
+        {
+            "type": kind,
+            "status": status,
+            "lastTransitionTime": (NOW - datetime.timedelta(seconds=ago)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        for kind, (status, ago) in conditions.items()
+    ]
+    return found
+
+
 def rolling(seconds_ago: int, **given: Any) -> Any:
     since = (NOW - datetime.timedelta(seconds=seconds_ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
     return tenant(status={"image": NEW, "rollout": {"goodImage": OLD, "since": since}}, image=NEW, **given)
@@ -123,6 +137,11 @@ def rolling(seconds_ago: int, **given: Any) -> Any:
         (601, [], False),  # a quota, say
         (601, [unscheduled()], False),
         (601, [pod(0, "ContainerCreating")], True),
+        (900, [at(PodScheduled=("True", 601))], True),
+        (900, [at(PodScheduled=("True", 590))], False),  # no node took it before
+        (900, [at(PodScheduled=("True", 899), PodReadyToStartContainers=("False", 899))], False),  # no volume yet
+        (900, [at(PodScheduled=("True", 899), PodReadyToStartContainers=("True", 590))], False),
+        (900, [at(PodScheduled=("True", 899), PodReadyToStartContainers=("True", 600))], True),
         (10, [pod(0, "ImagePullBackOff")], False),
         (200, [pod(0, "ImagePullBackOff")], True),
         (10, [pod(2, "CrashLoopBackOff")], False),
@@ -139,9 +158,20 @@ def test_an_image_is_given_up_at_the_deadline_or_when_there_is_no_hope(
 
 
 def test_past_the_deadline_a_change_that_cannot_be_blamed_is_looked_at_when_something_happens() -> None:
-    found = progress(rolling(900), deployment(NEW, ready=0), [unscheduled()], NEW, NOW, 600)
-    assert found.since is not None
-    assert next_look(found, NOW, 600) is None
+    for waits in (unscheduled(), at(PodReadyToStartContainers=("False", 899))):
+        found = progress(rolling(900), deployment(NEW, ready=0), [waits], NEW, NOW, 600)
+        assert found.since is not None
+        assert next_look(found, [waits], NEW, NOW, 600) is None
+
+
+def test_an_image_is_looked_at_when_its_time_is_over() -> None:
+    for seconds, pods, left in (
+        (10, [pod(0, "ContainerCreating")], 170),
+        (200, [pod(0, "ContainerCreating")], 400),
+        (900, [at(PodReadyToStartContainers=("True", 590))], 10),
+    ):
+        found = progress(rolling(seconds), deployment(NEW, ready=0), pods, NEW, NOW, 600)
+        assert next_look(found, pods, NEW, NOW, 600) == pytest.approx(left, abs=1)
 
 
 def test_an_operator_that_ended_between_saying_so_and_doing_it_does_it_later() -> None:

@@ -23,7 +23,6 @@ from memorybank_operator.kinds import (
     VOLUME_CLAIM,
     Kind,
 )
-from memorybank_operator.queue import REST_SECONDS
 
 from .kube import SECONDS, Kube, Manifest, condition_of
 
@@ -134,12 +133,12 @@ async def _remade(kube: Kube, namespace: str) -> None:
 
 async def wait_in_silence(kube: Kube, namespace: str) -> None:
     """A pod that has not been ready for long and does not say why: only its events may tell."""
-    name = (await kube.pod(namespace))["metadata"]["name"]
+    pod = await kube.pod(namespace)
     unready = {"type": "Ready", "status": "False", "lastTransitionTime": "2020-01-01T00:00:00Z"}
-    # What is told after a rest is looked at at once: before the scheduler has its own word, that there is no node.
-    await asyncio.sleep(2 * REST_SECONDS)
-    await kube.merge(POD, namespace, name, {"status": {"conditions": [unready]}}, "status")
+    await kube.bind(pod)  # else the scheduler would soon say that there is no node
+    await kube.merge(POD, namespace, pod["metadata"]["name"], {"status": {"conditions": [unready]}}, "status")
     await kube.condition(namespace, "Available", "False")
+    await kube.end(pod)
     await kube.ready_pod(namespace)
     await kube.condition(namespace, "Available", "True")
 

@@ -98,6 +98,14 @@ class Problem(msgspec.Struct, frozen=True):
     message: str
 
 
+class News(msgspec.Struct, frozen=True):
+    """Something that changed, for an event."""
+
+    reason: str
+    message: str
+    warning: bool = False
+
+
 class Condition(Part, frozen=True):
     type: Annotated[str, Meta(max_length=64, description="What it is about.")]
     status: Annotated[

@@ -1,0 +1,144 @@
+"""What an API server answers, told from what only looks like it.
+
+Errors:
+
+    ApiError                 an answer with a failure; `.status`, `.reason`, `.message`, `.retry_after`
+      NotFound               404
+      Conflict               409
+      Refused                400, 403, 422: the request will not succeed by repeating it
+        NamespaceTerminating 403: nothing can be created where everything is being deleted
+      Unreadable             whatever the status, this is no answer of an API server
+
+Connection failures stay aiohttp's own (`aiohttp.ClientError`, `TimeoutError`).
+
+Only an API server's own word counts: the 404 of a load balancer that has nobody to ask says nothing about an object.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import aiohttp
+import msgspec
+
+Manifest = dict[str, Any]
+
+LONGEST_MESSAGE = 1000
+
+
+class Event(msgspec.Struct):
+    """What a watch tells: ADDED, MODIFIED, DELETED or BOOKMARK, and the object as JSON."""
+
+    type: str
+    object: msgspec.Raw
+
+
+_decode = msgspec.json.Decoder().decode
+_event = msgspec.json.Decoder(Event).decode
+
+
+class ApiError(Exception):
+    """The API server answered with a failure."""
+
+    def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.retry_after = retry_after
+        """Seconds that the API server wants to be left alone for."""
+
+
+class NotFound(ApiError):  # noqa: N818 (read as what was answered)
+    """The object, or its kind, is not there."""
+
+
+class Conflict(ApiError):  # noqa: N818 (read as what was answered)
+    """It is there already, has changed meanwhile, or a field belongs to another manager."""
+
+
+class Refused(ApiError):  # noqa: N818 (read as what was answered)
+    """The API server will not have it: not valid, not allowed, over a quota."""
+
+
+class NamespaceTerminating(Refused):
+    """The namespace is being deleted."""
+
+
+class Unreadable(ApiError):  # noqa: N818 (read as what was answered)
+    """Half an answer, or that of something that stands before the API server."""
+
+
+def read(status: int, content: bytes, *fields: str) -> Manifest:
+    """A JSON object that has these fields, as all have that an API server answers."""
+    try:
+        found: Manifest = _decode(content)
+    except msgspec.DecodeError as error:
+        raise Unreadable(status, "Unreadable", f"the answer is no JSON: {error}") from error
+    if not isinstance(found, dict) or not found.keys() >= set(fields):
+        raise Unreadable(status, "Unreadable", "the answer is not one of an API server")
+    return found
+
+
+def object_of(event: Event) -> Manifest:
+    """What the event is about."""
+    return read(200, bytes(event.object), "metadata", "spec")
+
+
+async def lines_of(content: aiohttp.StreamReader) -> AsyncGenerator[bytes, None]:
+    """Whole lines, of whatever length: what is cut off at the end is none."""
+    rest = b""
+    async for chunk in content.iter_any():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line
+
+
+def event_of(line: bytes, status: int) -> Event:
+    """A line of a watch; ApiError where it is one."""
+    try:
+        event = _event(line)
+    except msgspec.DecodeError as error:
+        raise Unreadable(status, "Unreadable", f"the watch tells no event: {error}") from error
+    if event.type == "ERROR":
+        told = read(status, bytes(event.object), "kind")
+        raise ApiError(int(told.get("code") or 500), str(told.get("reason") or ""), str(told.get("message") or ""))
+    return event
+
+
+def error_of(response: aiohttp.ClientResponse, content: bytes) -> ApiError:
+    status, retry_after = response.status, _seconds(response.headers.get("Retry-After", ""))
+    try:
+        told = read(status, content, "kind")
+    except Unreadable:
+        shown = " ".join(content[:LONGEST_MESSAGE].decode(errors="replace").split())
+        message = f"{status} from something that is no API server: {shown or 'an empty answer'}"
+        return Unreadable(status, "Unreadable", message, retry_after)
+    message = str(told.get("message") or f"the API server answered {status}")
+    reason = str(told.get("reason") or "")
+    causes = (told.get("details") or {}).get("causes") or []
+    kind: type[ApiError] = ApiError
+    match status:
+        case 404:
+            kind = NotFound
+        case 409:
+            kind = Conflict
+        case 403 if any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
+            kind = NamespaceTerminating
+        case 400 | 403 | 422:
+            kind = Refused
+    return kind(status, reason, message, retry_after)
+
+
+def _seconds(retry_after: str) -> float | None:
+    """API servers name seconds, never a date."""
+    return float(retry_after) if retry_after.isdecimal() else None
+
+
+Transient = (aiohttp.ClientError, asyncio.TimeoutError, ApiError)
+"""What a later attempt may cure."""
+
+
+def why(error: BaseException) -> str:
+    """What to log of an error; those of a time that has run out have no text."""
+    return str(error) or "no answer in time"
