@@ -7,15 +7,15 @@ import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from memorybank_operator import logs, metrics, tracing
 from memorybank_operator.answers import Transient, why
-from memorybank_operator.api.names import CHILD_SELECTOR
+from memorybank_operator.api.names import BACKUP_SELECTOR, CHILD_SELECTOR
 from memorybank_operator.background import failed, started
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.installations import LOOK_SECONDS, Installations
-from memorybank_operator.kinds import OPTIONAL, TENANT, WATCHED, Kind
+from memorybank_operator.kinds import BACKUP, JOB, OPTIONAL, TENANT, WATCHED, Kind
 from memorybank_operator.queue import TenantQueue
 from memorybank_operator.readings import Readings
 from memorybank_operator.reconcile import Reconciler
@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 DISCOVERY_SECONDS = 10.0
+_SELECTORS: Final = {TENANT: "", BACKUP: "", JOB: BACKUP_SELECTOR}
 
 
 class Operator:
@@ -123,7 +124,7 @@ class Operator:
                 self._cluster,
                 kind,
                 namespace,
-                "" if kind is TENANT else CHILD_SELECTOR,
+                _SELECTORS.get(kind, CHILD_SELECTOR),
                 is_news=self.seen.is_news,
                 told=self._on_tenant if kind is TENANT else self._on_child,
                 listed=self._on_listed,

@@ -28,6 +28,8 @@ class Kind(NamedTuple):
 
 
 TENANT: Final = Kind(names.GROUP, names.VERSION, names.KIND, names.PLURAL)
+BACKUP: Final = Kind(names.GROUP, names.VERSION, names.BACKUP_KIND, names.BACKUP_PLURAL)
+JOB: Final = Kind("batch", "v1", "Job", "jobs")
 SERVICE_ACCOUNT: Final = Kind("", "v1", "ServiceAccount", "serviceaccounts")
 SECRET: Final = Kind("", "v1", "Secret", "secrets")
 VOLUME_CLAIM: Final = Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims")
@@ -45,7 +47,7 @@ LEASE: Final = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 CHILDREN: Final = (SERVICE_ACCOUNT, NETWORK_POLICY, VOLUME_CLAIM, SERVICE, DEPLOYMENT, INGRESS, HTTP_ROUTE, POD_MONITOR)
 """Kinds that are made, one each, in this order: whatever the pod needs stands before it does."""
 
-OPTIONAL: Final = (HTTP_ROUTE, POD_MONITOR, CERTIFICATE)
+OPTIONAL: Final = (HTTP_ROUTE, POD_MONITOR, CERTIFICATE, BACKUP)
 """Kinds that a cluster may lack, and may get or lose while the operator runs."""
 
-WATCHED: Final = (*CHILDREN, POD)
+WATCHED: Final = (*CHILDREN, POD, JOB, BACKUP)

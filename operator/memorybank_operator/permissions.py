@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from memorybank_operator.kinds import (
+    BACKUP,
     CERTIFICATE,
     DEPLOYMENT,
     EVENT,
     HTTP_ROUTE,
     INGRESS,
+    JOB,
     LEASE,
     NETWORK_POLICY,
     POD,
@@ -45,6 +47,9 @@ class Grant(NamedTuple):
 TENANTS: Final = (
     Grant(TENANT, ("get", "list", "watch")),
     Grant(TENANT, ("patch",), "status"),
+    Grant(BACKUP, ("list", "watch", "create", "delete")),
+    Grant(BACKUP, ("patch",), "status"),
+    Grant(JOB, ("list", "watch", "create")),
     Grant(SERVICE_ACCOUNT, KEPT),
     Grant(NETWORK_POLICY, OPTIONAL),
     Grant(VOLUME_CLAIM, KEPT),

@@ -16,6 +16,7 @@ from memorybank_operator.answers import NamespaceTerminating, NotFound
 from memorybank_operator.api.status import Phase, Problem, Reason, TenantStatus
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.applying import apply_children, refresh_access
+from memorybank_operator.backups import BackingUp, Restored, Restoring, View
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.desired import Context, children
 from memorybank_operator.desired.access import endpoint
@@ -23,7 +24,7 @@ from memorybank_operator.desired.context import owner_reference
 from memorybank_operator.desired.secrets import shown_secret
 from memorybank_operator.events import tell
 from memorybank_operator.keys import Keyring
-from memorybank_operator.kinds import CHILDREN, HTTP_ROUTE, POD, TENANT, VOLUME_CLAIM, Kind
+from memorybank_operator.kinds import BACKUP, CHILDREN, DEPLOYMENT, HTTP_ROUTE, POD, TENANT, VOLUME_CLAIM, Kind
 from memorybank_operator.looking import Looking
 from memorybank_operator.measured import Reading
 from memorybank_operator.observe import Observed, observe
@@ -64,6 +65,8 @@ class Reconciler:
         self._settings = settings
         self._clock = clock
         self._looking = Looking(cluster)
+        self._backing_up = BackingUp(cluster, seen)
+        self._restoring = Restoring(cluster, seen)
         self._keyrings: dict[TenantKey, Keyring] = {}
         self._stale: set[TenantKey] = set()
         self._deleted: dict[TenantKey, Manifest] = {}
@@ -128,6 +131,7 @@ class Reconciler:
         manifest = self._seen.tenant(key)
         if manifest is None:
             await self._bequeath(key)
+            await self._backing_up.forsake(key, self._clock())
             self._forget(key)
             return None
         self._deleted.pop(key, None)
@@ -140,10 +144,12 @@ class Reconciler:
             )
             return RETRY_SECONDS
         plan = self.rolling.plan(key, tenant)
-        context = self._context(tenant, plan)
+        left_alone = bool(tenant.metadata.deletion_timestamp or tenant.spec.paused)
+        restored = Restored(done=tenant.status.restored)
+        context = self._context(tenant, plan, restoring=self._restoring.is_due(tenant))
         keyring = self._keyrings.get(key, Keyring())
         refusals: tuple[Problem, ...] = ()
-        if not (tenant.metadata.deletion_timestamp or tenant.spec.paused):
+        if not left_alone:
             wanted = children(tenant, context)
             if await self._has_gone(tenant, wanted):
                 return None
@@ -153,9 +159,15 @@ class Reconciler:
                 wanted = children(tenant, context)
             refusals = await apply_children(self._cluster, self._seen, key, tenant, context, wanted)
             await refresh_access(self._cluster, self._seen, key, keyring)
+            restored = await self._restoring.look(key, tenant, plan.image, self._clock())
         plan = self.rolling.outcome(key, tenant, plan)
-        told, more = await self._report(key, tenant, context, keyring, refusals, plan, asked(manifest))
-        waits = (self._until(keyring.due), _retry(keyring, refusals), plan.look_again, more)
+        view = View(status=tenant.status.backups)
+        if not left_alone and BACKUP in context.served:
+            view = await self._backing_up.look(key, tenant, plan.image, answers=self._answers(key), now=self._clock())
+        told, more = await self._report(
+            key, tenant, context, keyring, refusals, plan, asked(manifest), view=view, restored=restored
+        )
+        waits = (self._until(keyring.due), _retry(keyring, refusals), plan.look_again, more, view.again, restored.again)
         again = [seconds for seconds in waits if seconds is not None]
         if told.storage is not None and told.storage.grown_to != growth.kept_growth(tenant):
             again.append(SOON_SECONDS)  # decided and written down: now the claim's turn
@@ -193,7 +205,11 @@ class Reconciler:
             await keys.bequeath(self._cluster, tenant)
         self._deleted.pop(key, None)
 
-    def _context(self, tenant: Tenant, plan: Plan) -> Context:
+    def _answers(self, key: TenantKey) -> bool:
+        deployment = self._seen.child(DEPLOYMENT, key) or {}
+        return bool((deployment.get("status") or {}).get("readyReplicas"))
+
+    def _context(self, tenant: Tenant, plan: Plan, *, restoring: bool = False) -> Context:
         key = TenantKey(tenant.metadata.namespace, tenant.metadata.name)
         claim = self._seen.child(VOLUME_CLAIM, key) or {}
         requests = claim.get("spec", {}).get("resources", {}).get("requests", {})
@@ -204,6 +220,7 @@ class Reconciler:
             volume_request=requests.get("storage"),
             volume_capacity=claim.get("status", {}).get("capacity", {}).get("storage"),
             hostname_free=not self._hostname_owner(tenant),
+            restoring=restoring,
             served=self.served,
         )
 
@@ -251,6 +268,9 @@ class Reconciler:
         refusals: tuple[Problem, ...],
         plan: Plan,
         known: tuple[Any, ...],
+        *,
+        view: View | None = None,
+        restored: Restored | None = None,
     ) -> tuple[TenantStatus, float | None]:
         """Say what is; answers the status, and in how many seconds there may be more to say."""
         mine = self._seen.children(key)
@@ -273,6 +293,10 @@ class Reconciler:
             keys_note=keyring.note,
             rollout=plan.rollout,
             held=plan.held,
+            backups=tenant.status.backups if view is None else view.status,
+            backup_verdict=None if view is None else view.verdict,
+            restored=tenant.status.restored if restored is None else restored.done,
+            restore=None if restored is None else restored.problem,
         )
         now = self._clock()
         observed, again = await self._looking.look(key, tenant, observed, context.served, now)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from memorybank_operator.api.names import TENANT_LABEL
-from memorybank_operator.kinds import POD, TENANT, Kind
+from memorybank_operator.kinds import BACKUP, POD, TENANT, Kind
 
 Manifest = dict[str, Any]
 
@@ -82,7 +82,7 @@ class Seen:
                 self._wanting.setdefault(hostname, set()).add(tenant)
             return {tenant}
         self._objects[key] = _State(version, _encode(manifest))
-        return self._assign(key, _tenant_of(manifest))
+        return self._assign(key, _tenant_of(kind, manifest))
 
     def remove(self, kind: Kind, manifest: Manifest) -> set[TenantKey]:
         """Take in that an object is gone (or no longer has our labels)."""
@@ -195,8 +195,10 @@ def _version(manifest: Manifest) -> int:
     return int(manifest["metadata"]["resourceVersion"])
 
 
-def _tenant_of(manifest: Manifest) -> TenantKey | None:
+def _tenant_of(kind: Kind, manifest: Manifest) -> TenantKey | None:
     metadata = manifest["metadata"]
+    if kind is BACKUP:  # anybody makes one, without our label
+        return TenantKey(metadata["namespace"], manifest["spec"]["tenantRef"]["name"])
     name = (metadata.get("labels") or {}).get(TENANT_LABEL)
     return TenantKey(metadata["namespace"], name) if name else None
 

@@ -6,6 +6,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import yaml
 from e2e.cluster.controlplane import ControlPlane
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.handlers import Operator
-from memorybank_operator.kinds import OPTIONAL, Kind
+from memorybank_operator.kinds import BACKUP, OPTIONAL, Kind
 from memorybank_operator.kubeconfig import Connection, from_kubeconfig
 from memorybank_operator.settings import Settings
 
@@ -39,7 +40,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """Another one, which records what service accounts ask of it, with the optional kinds."""
     with ControlPlane(tmp_path_factory.mktemp("audited"), audited=True) as plane:
-        asyncio.run(prepare(from_kubeconfig(plane.kubeconfig), *(crd(kind) for kind in OPTIONAL)))
+        asyncio.run(prepare(from_kubeconfig(plane.kubeconfig), *(crd(kind) for kind in OPTIONAL if kind is not BACKUP)))
         yield plane
 
 
@@ -92,6 +93,9 @@ async def namespace(kube: Kube) -> str:
     return await kube.namespace()
 
 
+LONGEST_WAIT_SECONDS = 120
+
+
 class OperatorProcess:
     """`memorybank-operator`, as it runs in its container."""
 
@@ -125,12 +129,17 @@ class OperatorProcess:
         fcntl.fcntl(self._process.stderr, fcntl.F_SETPIPE_SZ, 1 << 20)
 
     def wait_for(self, text: str) -> str:
-        """Read its log up to a line with this text."""
+        """Read its log up to a line with this text; one that does not come is not waited for for ever."""
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self.lines.append(line)
-            if text in line:
-                return line
+        end = threading.Timer(LONGEST_WAIT_SECONDS, self._process.kill)
+        end.start()
+        try:
+            for line in self._process.stderr:
+                self.lines.append(line)
+                if text in line:
+                    return line
+        finally:
+            end.cancel()
         raise AssertionError(f"the operator ended without saying {text!r}: {self.lines[-20:]}")
 
     def stop(self) -> int:

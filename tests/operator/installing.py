@@ -1,6 +1,8 @@
 """Leases as installations of the operator keep them."""
 
+import asyncio
 import contextlib
+import datetime
 
 from memorybank_operator.installations import announcement, described
 from memorybank_operator.kinds import LEASE
@@ -30,4 +32,8 @@ async def an_older_installation(kube: Kube, namespace: str, watches: str) -> Non
     """One than that of this namespace, whose Lease is removed, so that its next one is younger."""
     with contextlib.suppress(Answer):
         await kube.delete(LEASE, namespace, NAME)
-    await lease(kube, await kube.namespace(), watches)
+    made = await lease(kube, await kube.namespace(), watches)
+    # Of two that are made in one second, either may count as the older.
+    created = datetime.datetime.fromisoformat(made["metadata"]["creationTimestamp"])
+    while datetime.datetime.now(datetime.UTC) < created + datetime.timedelta(seconds=1):  # noqa: ASYNC110 (a clock)
+        await asyncio.sleep(0.05)

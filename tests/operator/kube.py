@@ -217,7 +217,8 @@ class Kube:
             while True:
                 for pod in await self.list(POD, namespace):
                     labels = pod["metadata"]["labels"]
-                    if labels.get(TENANT_LABEL) == name and "deletionTimestamp" not in pod["metadata"]:
+                    of_tenant = (labels.get(TENANT_LABEL), labels["app.kubernetes.io/component"]) == (name, "tenant")
+                    if of_tenant and "deletionTimestamp" not in pod["metadata"]:
                         return pod
                 await asyncio.sleep(0.02)
 

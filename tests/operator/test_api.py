@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from memorybank_operator.api.crd import tenant_crd, tenant_crd_yaml
+from memorybank_operator.api.crd import crd_yaml, definitions, tenant_crd
 from memorybank_operator.api.quantity import larger_quantity, parse_quantity, same_quantity
 
 CRD_FILE = Path(__file__).parents[2] / "crds" / "memorybanktenants.yaml"
@@ -19,7 +19,9 @@ def schema(path: str) -> dict[str, Any]:
 
 
 def test_the_file_in_crds_is_fresh() -> None:
-    assert CRD_FILE.read_text() == tenant_crd_yaml(), "run: python -m memorybank_operator.api.crd"
+    for definition in definitions():
+        file = CRD_FILE.with_name(f"{definition['spec']['names']['plural']}.yaml")
+        assert file.read_text() == crd_yaml(definition), "run: python -m memorybank_operator.api.crd"
 
 
 def undescribed(found: dict[str, Any], path: str) -> list[str]:

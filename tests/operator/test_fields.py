@@ -195,7 +195,7 @@ TABLE = [
     Row("networkPolicy.enabled", False, True, NETWORK_POLICY, within("spec", "policyTypes"),
         (None, ["Ingress", "Egress"])),
     Row("networkPolicy.ingressFrom", PEERS, PEERS[1:], NETWORK_POLICY,
-        lambda one: one["spec"]["ingress"][0]["from"][2:], (PEERS, PEERS[1:])),
+        lambda one: one["spec"]["ingress"][0]["from"][3:], (PEERS, PEERS[1:])),
     Row("networkPolicy.egressTo", [{"to": PEERS, "ports": [{"port": 1, "protocol": "UDP"}]}], [{"to": PEERS[1:]}],
         NETWORK_POLICY, lambda one: one["spec"]["egress"][1:],
         ([{"to": PEERS, "ports": [{"port": 1, "protocol": "UDP"}]}], [{"to": PEERS[1:]}])),
@@ -398,6 +398,10 @@ def given(value: Any, path: str) -> set[str]:
     return set()
 
 
+IN_JOBS = (".backup", ".restoreFrom")
+"""They show in Jobs, for which something has to be done first: see test_backups and test_jobs."""
+
+
 def test_the_table_has_a_row_for_every_field() -> None:
     covered = set()
     for row in TABLE:
@@ -405,4 +409,5 @@ def test_the_table_has_a_row_for_every_field() -> None:
         covered |= {"." + ".".join(steps[: count + 1]) for count in range(len(steps))}
         for value in (row.first, row.second):
             covered |= given(value, f".{row.path}")
-    assert fields(inspect.type_info(TenantSpec)) - covered == set()
+    left_out = fields(inspect.type_info(TenantSpec)) - covered
+    assert {path for path in left_out if not path.startswith(IN_JOBS)} == set()

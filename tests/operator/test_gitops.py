@@ -101,10 +101,33 @@ EVERY_FIELD: dict[str, Any] = {
         ],
     },
     "podMetadata": {"labels": {"team": "a"}, "annotations": {"example.com/c": "d"}},
+    "backup": {
+        "schedule": "0 3 * * *",
+        "verifySchedule": "0 5 * * 0",
+        "retention": {"count": 7, "days": 30},
+        "destination": {
+            "s3": {
+                "bucket": "backups",
+                "prefix": "of/us",
+                "endpoint": "https://s3.example.com",
+                "region": "eu-central-1",
+                "credentialsSecretRef": {"name": "s3"},
+            }
+        },
+        "encryptionKeySecretRef": {"name": "age", "key": "key"},
+    },
     "deletionPolicy": "Delete",
     "deletionProtection": False,
 }
-ELSEWHERE = (".access.gateway", ".access.ingress.tls.secretName", ".hibernate", ".paused", ".storage.storageClassName")
+ELSEWHERE = (
+    ".access.gateway",
+    ".access.ingress.tls.secretName",
+    ".backup.destination.pvc",
+    ".hibernate",
+    ".paused",
+    ".restoreFrom",
+    ".storage.storageClassName",
+)
 """What excludes the rest, or would leave nothing to look at; a class of volumes the test's cluster has not."""
 
 

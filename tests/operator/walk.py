@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from memorybank_operator.api.names import RECONCILE_ANNOTATION, ROTATE_ANNOTATION
 from memorybank_operator.kinds import (
+    BACKUP,
     CHILDREN,
     DEPLOYMENT,
     EVENT,
@@ -24,6 +25,7 @@ from memorybank_operator.kinds import (
     Kind,
 )
 
+from .backups import TAKEN, end, in_phase
 from .kube import SECONDS, Kube, Manifest, condition_of
 
 Step = Callable[[Kube, str], Awaitable[None]]
@@ -151,6 +153,28 @@ async def ask_for_a_certificate(kube: Kube, namespace: str) -> None:
     await kube.condition(namespace, "AccessReady", "True")
 
 
+async def back_up_on_demand_and_by_schedule(kube: Kube, namespace: str) -> None:
+    """The second one leaves no room for the first; its schedule has been waiting for it since long ago."""
+    plan: dict[str, Any] = {"destination": {"pvc": {"claimName": "backups"}}, "retention": {"count": 1}}
+    await kube.observed(await kube.change(namespace, backup=plan))
+    await kube.create(BACKUP, namespace, "first", spec={"tenantRef": {"name": "customer1"}})
+    await end(kube, namespace, "first-1", TAKEN)
+    await in_phase(kube, namespace, "first", "Completed")
+    since = {"schedule": "0 3 1 1 *", "since": "2020-01-01T00:00:00Z"}
+    await kube.merge(TENANT, namespace, "customer1", {"status": {"backups": {"plan": since}}}, "status")
+    await kube.change(namespace, backup={"schedule": since["schedule"]})
+    async with asyncio.timeout(SECONDS):
+        while not (made := [one for one in await names(kube, BACKUP, namespace) if one != "first"]):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await end(kube, namespace, f"{made[0]}-1", {**TAKEN, "id": "20270116T080000Z-00000000", "removed": [TAKEN["id"]]})
+    await kube.until_gone(BACKUP, namespace, "first")
+    await kube.change(namespace, backup=None)
+
+
+async def names(kube: Kube, kind: Kind, namespace: str) -> list[str]:
+    return [one["metadata"]["name"] for one in await kube.list(kind, namespace)]
+
+
 async def hibernate_and_wake(kube: Kube, namespace: str) -> None:
     await kube.change(namespace, hibernate=True)
     await kube.until(DEPLOYMENT, namespace, "customer1", lambda found: found and found["spec"]["replicas"] == 0)
@@ -218,6 +242,7 @@ STEPS: Final[tuple[Step, ...]] = (
     repair,
     wait_in_silence,
     ask_for_a_certificate,
+    back_up_on_demand_and_by_schedule,
     hibernate_and_wake,
     move_from_ingress_to_gateway_and_inside,
     switch_off_what_can_be,

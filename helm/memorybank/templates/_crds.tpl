@@ -1,4 +1,5 @@
 {{- /* Made from crds/ by `make generate`. */ -}}
 {{- define "memorybank.crds.names" }}
+- memorybankbackups.memorybank.dev
 - memorybanktenants.memorybank.dev
 {{- end }}

@@ -6,8 +6,10 @@ from typing import Any
 
 import yaml
 
-from memorybank_operator.api.names import GROUP, KIND, PLURAL, VERSION
+from memorybank_operator.api.backup import Backup
+from memorybank_operator.api.names import BACKUP_KIND, BACKUP_PLURAL, GROUP, KIND, PLURAL, VERSION
 from memorybank_operator.api.schema import schema_of
+from memorybank_operator.api.shared import Part
 from memorybank_operator.api.tenant import Tenant
 
 HEADER = "# Generated from operator/memorybank_operator/api by `python -m memorybank_operator.api.crd`.\n"
@@ -30,10 +32,33 @@ COLUMNS: list[dict[str, Any]] = [
 ]
 
 
+BACKUP_COLUMNS: list[dict[str, Any]] = [
+    {"name": "Tenant", "type": "string", "jsonPath": ".spec.tenantRef.name"},
+    {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},
+    {"name": "Memories", "type": "integer", "jsonPath": ".status.memories"},
+    {"name": "Bytes", "type": "integer", "jsonPath": ".status.bytes"},
+    {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    {"name": "Location", "type": "string", "jsonPath": ".status.location", "priority": 1},
+    {"name": "Message", "type": "string", "jsonPath": _condition("Complete", "message"), "priority": 1},
+]
+
+
 def tenant_crd() -> dict[str, Any]:
     """The CustomResourceDefinition of MemoryBankTenant."""
-    schema = schema_of(Tenant)
-    schema["description"] = "A MemoryBank tenant: one memory service with its own volume, keys and address."
+    description = "A MemoryBank tenant: one memory service with its own volume, keys and address."
+    return _crd(Tenant, KIND, PLURAL, "mbt", COLUMNS, description)
+
+
+def backup_crd() -> dict[str, Any]:
+    """The CustomResourceDefinition of MemoryBankBackup."""
+    return _crd(Backup, BACKUP_KIND, BACKUP_PLURAL, "mbb", BACKUP_COLUMNS, "One backup of a MemoryBank tenant.")
+
+
+def _crd(
+    part: type[Part], kind: str, plural: str, short: str, columns: list[dict[str, Any]], description: str
+) -> dict[str, Any]:
+    schema = schema_of(part)
+    schema["description"] = description
     schema["properties"] = {
         "apiVersion": {"type": "string"},
         "kind": {"type": "string"},
@@ -43,16 +68,16 @@ def tenant_crd() -> dict[str, Any]:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "metadata": {"name": f"{plural}.{GROUP}"},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
             "names": {
-                "kind": KIND,
-                "listKind": f"{KIND}List",
-                "plural": PLURAL,
-                "singular": KIND.lower(),
-                "shortNames": ["mbt"],
+                "kind": kind,
+                "listKind": f"{kind}List",
+                "plural": plural,
+                "singular": kind.lower(),
+                "shortNames": [short],
                 "categories": ["memorybank"],
             },
             "versions": [
@@ -61,7 +86,7 @@ def tenant_crd() -> dict[str, Any]:
                     "served": True,
                     "storage": True,
                     "subresources": {"status": {}},
-                    "additionalPrinterColumns": COLUMNS,
+                    "additionalPrinterColumns": columns,
                     "schema": {"openAPIV3Schema": schema},
                 }
             ],
@@ -71,11 +96,11 @@ def tenant_crd() -> dict[str, Any]:
 
 def definitions() -> list[dict[str, Any]]:
     """Every CustomResourceDefinition of this version."""
-    return [tenant_crd()]
+    return [tenant_crd(), backup_crd()]
 
 
-def tenant_crd_yaml() -> str:
-    """The text of `crds/memorybanktenants.yaml`."""
+def crd_yaml(definition: dict[str, Any]) -> str:
+    """The text of its file in `crds/`."""
 
     class Plain(yaml.SafeDumper):
         """Without anchors: a schema that occurs twice is written twice."""
@@ -83,14 +108,15 @@ def tenant_crd_yaml() -> str:
         def ignore_aliases(self, data: Any) -> bool:
             return True
 
-    return HEADER + yaml.dump(tenant_crd(), Dumper=Plain, sort_keys=False, width=120)
+    return HEADER + yaml.dump(definition, Dumper=Plain, sort_keys=False, width=120)
 
 
 def main() -> None:
-    """Write the file into the folder given, by default `crds` below the working directory."""
+    """Write the files into the folder given, by default `crds` below the working directory."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "crds")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{PLURAL}.yaml").write_text(tenant_crd_yaml())
+    for definition in definitions():
+        (folder / f"{definition['spec']['names']['plural']}.yaml").write_text(crd_yaml(definition))
 
 
 if __name__ == "__main__":

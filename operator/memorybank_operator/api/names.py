@@ -7,6 +7,8 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 KIND: Final = "MemoryBankTenant"
 PLURAL: Final = "memorybanktenants"
+BACKUP_KIND: Final = "MemoryBankBackup"
+BACKUP_PLURAL: Final = "memorybankbackups"
 
 FIELD_MANAGER: Final = "memorybank-operator"
 
@@ -24,6 +26,8 @@ TEMPLATE_ANNOTATION: Final = f"{GROUP}/template"
 ACCESS_ANNOTATION: Final = f"{GROUP}/access"
 """On a running pod: the digest of its access file; changing it makes the kubelet refresh the volume at once."""
 
+BACKUP_SELECTOR: Final = f"{MANAGED_BY_LABEL}={FIELD_MANAGER},app.kubernetes.io/component=backup"
+"""Jobs that take, restore or try out backups, and their pods."""
 CHILD_SELECTOR: Final = f"{MANAGED_BY_LABEL}={FIELD_MANAGER},app.kubernetes.io/component=tenant"
 
 
@@ -32,6 +36,16 @@ def child_labels(tenant: str) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": "memorybank",
         "app.kubernetes.io/component": "tenant",
+        MANAGED_BY_LABEL: FIELD_MANAGER,
+        TENANT_LABEL: tenant,
+    }
+
+
+def backup_labels(tenant: str) -> dict[str, str]:
+    """Those of what works on backups: none by which the tenant's Service would find its pods."""
+    return {
+        "app.kubernetes.io/name": "memorybank-backup",
+        "app.kubernetes.io/component": "backup",
         MANAGED_BY_LABEL: FIELD_MANAGER,
         TENANT_LABEL: tenant,
     }

@@ -17,6 +17,7 @@ class ConditionType(enum.StrEnum):
     STORAGE_READY = "StorageReady"
     ACCESS_READY = "AccessReady"
     SECRETS_READY = "SecretsReady"
+    BACKUP_READY = "BackupReady"
 
 
 class Phase(enum.StrEnum):
@@ -82,6 +83,13 @@ class Reason(enum.StrEnum):
     ROLLOUT_QUEUED = "RolloutQueued"
     ROLLOUT_PAUSED = "RolloutPaused"
     ROLLED_BACK = "RolledBack"
+    # backups
+    BACKED_UP = "BackedUp"
+    BACKUP_PENDING = "BackupPending"
+    BACKUP_FAILED = "BackupFailed"
+    RESTORE_DRILL_FAILED = "RestoreDrillFailed"
+    RESTORING = "Restoring"
+    RESTORE_FAILED = "RestoreFailed"
     # what the API server refused
     NAME_TAKEN = "NameTaken"
     REFUSED = "Refused"
@@ -183,6 +191,48 @@ class RolloutStatus(Part, frozen=True):
     ) = None
 
 
+class RestoredStatus(Part, frozen=True):
+    location: Annotated[str, Meta(max_length=4096, description="The backup that the tenant began with.")]
+    taken_at: (
+        Annotated[str, Meta(description="The moment that it is of.", extra_json_schema={"format": "date-time"})] | None
+    ) = None
+    memories: Annotated[int, Meta(description="How many memories came back.")] | None = None
+
+
+class PlanStatus(Part, frozen=True):
+    """How far a schedule has come."""
+
+    schedule: Annotated[str, Meta(max_length=100, description="The schedule that this is about.")] | None = None
+    since: (
+        Annotated[
+            str,
+            Meta(
+                description="The last time of it that was acted on; at first, when it was given.",
+                extra_json_schema={"format": "date-time"},
+            ),
+        ]
+        | None
+    ) = None
+
+
+class BackupsStatus(Part, frozen=True):
+    plan: Annotated[PlanStatus, Meta(description="The backups' schedule.")] | None = None
+    drill: Annotated[PlanStatus, Meta(description="The restore drills' schedule.")] | None = None
+    last_completed_at: (
+        Annotated[str, Meta(description="When the last backup was whole.", extra_json_schema={"format": "date-time"})]
+        | None
+    ) = None
+    last_verified_at: (
+        Annotated[
+            str,
+            Meta(description="When a restore drill succeeded last.", extra_json_schema={"format": "date-time"}),
+        ]
+        | None
+    ) = None
+    drill_job: Annotated[str, Meta(max_length=63, description="The restore drill that is on.")] | None = None
+    drill_failed: Annotated[str, Meta(max_length=4096, description="Why the last restore drill failed.")] | None = None
+
+
 class TenantStatus(Part, frozen=True):
     observed_generation: (
         Annotated[int, Meta(description="The generation of the spec that was acted on last.")] | None
@@ -203,6 +253,8 @@ class TenantStatus(Part, frozen=True):
     ) = None
     key_rotation: Annotated[KeyRotation, Meta(description="The last rotation by annotation.")] | None = None
     rollout: Annotated[RolloutStatus, Meta(description="The change from one image to another.")] | None = None
+    restored: Annotated[RestoredStatus, Meta(description="What restoreFrom brought.")] | None = None
+    backups: Annotated[BackupsStatus, Meta(description="The tenant's backups.")] | None = None
     memories: Annotated[MemoryCounts, Meta(description="Counts of memories.")] | None = None
     storage: Annotated[StorageStatus, Meta(description="The volume.")] | None = None
     conditions: Annotated[

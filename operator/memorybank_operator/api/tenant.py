@@ -6,6 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from memorybank_operator.api.access import Access, ApiKey, NetworkPolicy, RateLimit
+from memorybank_operator.api.backup import BackupPlan, RestoreFrom
+from memorybank_operator.api.metadata import ObjectMeta
 from memorybank_operator.api.pod import PodMetadata, Resources, Scheduling
 from memorybank_operator.api.shared import (
     LocalReference,
@@ -228,6 +230,10 @@ class TenantSpec(Part, frozen=True):
     pod_metadata: Annotated[PodMetadata, Meta(description="Labels and annotations of the pod.")] = msgspec.field(
         default_factory=PodMetadata
     )
+    backup: Annotated[BackupPlan, Meta(description="Backups outside the volume; none unless given.")] | None = None
+    restore_from: (
+        Annotated[RestoreFrom, Meta(description="A backup that the tenant begins with. At creation only.")] | None
+    ) = None
     deletion_policy: Annotated[
         Literal["Retain", "Delete"],
         Meta(description="What becomes of the volume and the keys when the tenant is deleted."),
@@ -246,20 +252,13 @@ class TenantSpec(Part, frozen=True):
             " && self.llm.apiKeySecretRef.key == self.embedding.apiKeySecretRef.key)",
             message="llm and embedding of one provider share its key: name the same apiKeySecretRef in both, or in one",
         ),
+        Rule(
+            rule="has(self.restoreFrom) == has(oldSelf.restoreFrom) && (!has(self.restoreFrom)"
+            " || self.restoreFrom == oldSelf.restoreFrom)",
+            message="restoreFrom is chosen at creation and cannot be changed: restore into a new tenant",
+            field_path=".restoreFrom",
+        ),
     )
-
-
-class ObjectMeta(msgspec.Struct, frozen=True, rename="camel"):
-    """What the operator reads of an object's metadata."""
-
-    name: str
-    namespace: str
-    uid: str = ""
-    generation: int = 0
-    resource_version: str = ""
-    creation_timestamp: str = ""
-    deletion_timestamp: str | None = None
-    annotations: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Tenant(Part, frozen=True):

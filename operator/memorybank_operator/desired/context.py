@@ -25,6 +25,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     """What its volume has, once it is bound."""
     hostname_free: bool = True
     """No older tenant has the same host name."""
+    restoring: bool = False
+    """A backup has yet to be put into the volume: no pod of its own may have it before."""
     served: frozenset[Kind] = frozenset()
     """Optional kinds that the cluster has."""
 

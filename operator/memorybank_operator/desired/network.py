@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from memorybank_operator.api.names import selector_labels
+from memorybank_operator.api.names import backup_labels, selector_labels
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.desired.context import Context, given, manifest
 from memorybank_operator.kinds import NETWORK_POLICY
@@ -36,8 +36,9 @@ def _ingress(tenant: Tenant, settings: Settings) -> list[dict[str, Any]]:
     operator = {"namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: settings.operator_namespace}}}
     monitoring = {"namespaceSelector": settings.monitoring_namespace_selector}
     others = [given(peer) for peer in tenant.spec.network_policy.ingress_from]
+    backups = {"podSelector": {"matchLabels": backup_labels(tenant.metadata.name)}}
     return [
-        {"from": [controller, operator, *others], "ports": [{"port": "http", "protocol": "TCP"}]},
+        {"from": [controller, operator, backups, *others], "ports": [{"port": "http", "protocol": "TCP"}]},
         {"from": [monitoring, operator], "ports": [{"port": "metrics", "protocol": "TCP"}]},
     ]
 

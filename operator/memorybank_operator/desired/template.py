@@ -25,6 +25,8 @@ LARGEST_RECORD: Final = 64 * 1024
 _NO_PART_OF_THE_POD: Final = frozenset(
     {
         "hostname",
+        "backup",
+        "restoreFrom",
         "apiKeys",
         "rateLimit",
         "access",

@@ -31,7 +31,7 @@ def deployment(tenant: Tenant, context: Context) -> dict[str, Any]:
         DEPLOYMENT,
         tenant,
         spec={
-            "replicas": 0 if tenant.spec.hibernate else 1,
+            "replicas": 0 if tenant.spec.hibernate or context.restoring else 1,
             "revisionHistoryLimit": 3,
             "progressDeadlineSeconds": 600,
             # None: must not be there. Somebody's RollingUpdate leaves it behind, and Recreate may not have it.

@@ -13,6 +13,8 @@ from memorybank_operator.refusals import refusal
 def available(tenant: Tenant, observed: Observed, now: datetime.datetime) -> Verdict:
     if tenant.spec.hibernate:
         return Verdict(False, Reason.HIBERNATED, "The tenant sleeps: set spec.hibernate to false to wake it.")
+    if observed.restore is not None:
+        return Verdict(False, observed.restore.reason, observed.restore.message)
     status = (observed.children.get(DEPLOYMENT) or {}).get("status") or {}
     if status.get("readyReplicas", 0) >= 1:
         return Verdict(True, Reason.POD_READY, "The tenant answers requests.")

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from memorybank_operator.api.status import KeyRotation, Problem, Reason, RolloutStatus
+from memorybank_operator.api.status import BackupsStatus, KeyRotation, Problem, Reason, RestoredStatus, RolloutStatus
 from memorybank_operator.kinds import Kind
 from memorybank_operator.measured import Reading
 
@@ -50,5 +50,11 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     key_rotation: KeyRotation | None = None
     keys_note: str = ""
     rollout: RolloutStatus | None = None
+    backups: BackupsStatus | None = None
+    backup_verdict: Verdict | None = None
+    """None: nothing is said of backups, as none are asked for."""
+    restored: RestoredStatus | None = None
+    restore: Problem | None = None
+    """Why the backup that the tenant begins with is not in its volume yet."""
     held: Problem | None = None
     """Why the tenant does not run the image that is wanted."""

@@ -29,6 +29,7 @@ IN_PROGRESS: Final[frozenset[Reason]] = frozenset(
         Reason.NODE_DRAINED,
         Reason.ROLLOUT_QUEUED,
         Reason.ROLLOUT_PAUSED,
+        Reason.RESTORING,
     }
 )
 """Reasons that are no fault of this tenant's, and need nothing done to it; with others it is degraded."""
@@ -53,6 +54,8 @@ def observe(tenant: Tenant, observed: Observed, now: datetime.datetime) -> Tenan
         ConditionType.ACCESS_READY: access,
         ConditionType.SECRETS_READY: secrets,
     }
+    if observed.backup_verdict is not None:
+        verdicts[ConditionType.BACKUP_READY] = observed.backup_verdict
     return TenantStatus(
         observed_generation=tenant.metadata.generation,
         phase=_phase(tenant, ready, stalled, available, observed),
@@ -62,6 +65,8 @@ def observe(tenant: Tenant, observed: Observed, now: datetime.datetime) -> Tenan
         default_image=observed.default_image,
         rollout=observed.rollout,
         key_rotation=observed.key_rotation,
+        restored=observed.restored,
+        backups=observed.backups,
         memories=memories(tenant.status.memories, observed.reading),
         storage=volume(tenant, claim, observed.reading),
         conditions=conditions(tenant, verdicts, now),
