@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime
 import errno
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from memorybank_backup import disk
 from memorybank_backup.errors import FULL, MISSING, REFUSED, SETTINGS, UNREACHABLE, BackupError
 
 PIECE_BYTES = 8 << 20
@@ -60,26 +60,17 @@ class Folder:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                size = self._write(part, content)
+                size = disk.write(part, content)
                 part.rename(target)
             finally:
                 part.unlink(missing_ok=True)
             for folder in (target.parent, *target.parent.parents):
-                _sync(folder)
+                disk.sync(folder)
                 if folder == self._root:
                     break
         except OSError as error:
             raise self._told(error) from error
         return size
-
-    @staticmethod
-    def _write(part: Path, content: Iterable[bytes]) -> int:
-        with part.open("wb") as file:
-            for piece in content:
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-            return file.tell()
 
     def read(self, path: str) -> Iterator[bytes]:
         try:
@@ -198,11 +189,3 @@ class Bucket:
         if isinstance(error, PermissionError) or any(word in said for word in _REFUSED):
             return BackupError(REFUSED, f"the bucket {self._bucket} refuses the credentials: {first}")
         return BackupError(UNREACHABLE, f"the bucket {self._bucket} fails: {first}")
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

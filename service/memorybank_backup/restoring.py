@@ -2,11 +2,11 @@
 
 import datetime
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from memorybank_backup import disk
 from memorybank_backup.catalog import Catalog, Manifest
 from memorybank_backup.errors import KEY, OCCUPIED, BackupError
 from memorybank_backup.sealing import Key
@@ -34,13 +34,13 @@ def restore(
     _remove(directory, "erasures.ndjson")
     part = directory / f".{_STORE}.part"
     try:
-        _write(part, contents(catalog, manifest, key))
+        disk.write(part, contents(catalog, manifest, key))
         receipts = {str(receipt["id"]): receipt for receipt in (*erasures, *catalog.erasures())}
         lines = "".join(json.dumps(_as_logged(receipt)) + "\n" for receipt in receipts.values())
-        _write(directory / "erasures.ndjson", [lines.encode()])
-        _write(directory / _DONE, [json.dumps({"from": catalog.url(backup_id)}).encode()])
+        disk.write(directory / "erasures.ndjson", [lines.encode()])
+        disk.write(directory / _DONE, [json.dumps({"from": catalog.url(backup_id)}).encode()])
         part.rename(directory / _STORE)
-        _sync(directory)
+        disk.sync(directory)
     except OSError as error:
         raise BackupError("VolumeFails", f"the tenant's volume cannot be written: {error}") from error
     finally:
@@ -84,19 +84,3 @@ def _restored_from(directory: Path) -> str | None:
 
 def _remove(directory: Path, name: str) -> None:
     (directory / name).unlink(missing_ok=True)
-
-
-def _write(path: Path, content: Iterable[bytes]) -> None:
-    with path.open("wb") as file:
-        for piece in content:
-            file.write(piece)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

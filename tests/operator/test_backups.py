@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from memorybank_operator.backups import attempts
-from memorybank_operator.kinds import BACKUP, DEPLOYMENT, EVENT, JOB, NETWORK_POLICY, TENANT, VOLUME_CLAIM
+from memorybank_operator.backups import attempts, backing_up
+from memorybank_operator.kinds import BACKUP, DEPLOYMENT, EVENT, JOB, NETWORK_POLICY, TENANT, VOLUME_CLAIM, Kind
 
 from .backups import ID, RESTORED, TAKEN, end, in_phase, pod_of
 from .conftest import Start
@@ -41,8 +41,11 @@ class Clock:
         return self.now
 
 
-async def reasons(kube: Kube, namespace: str) -> list[str]:
-    return [event["reason"] for event in await kube.list(EVENT, namespace)]
+async def event(kube: Kube, namespace: str, reason: str) -> None:
+    """Return when it was told."""
+    async with asyncio.timeout(SECONDS):
+        while reason not in [one["reason"] for one in await kube.list(EVENT, namespace)]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def test_a_backup_is_taken_on_demand(kube: Kube, namespace: str, start: Start) -> None:
@@ -59,7 +62,7 @@ async def test_a_backup_is_taken_on_demand(kube: Kube, namespace: str, start: St
         assert {one["type"]: one["status"] for one in done["conditions"]} == {"Complete": "True", "Failed": "False"}
         ready = await kube.condition(namespace, "BackupReady", "True")
         assert done["completedAt"] in (condition_of(ready, "BackupReady") or {})["message"]
-        assert "BackupCompleted" in await reasons(kube, namespace)
+        await event(kube, namespace, "BackupCompleted")
     told = variables(pod)
     assert told["BACKUP_UNDER"] == f"{namespace}/customer1"
     assert told["TENANT_URL"] == f"http://customer1.{namespace}.svc"
@@ -99,8 +102,29 @@ async def test_what_fails_is_told_and_tried_again(
         second = await end(kube, namespace, "one-2", TAKEN)
         done = await in_phase(kube, namespace, "one", "Completed")
         assert done["status"]["attempts"] == 2
-        assert "BackupRetried" in await reasons(kube, namespace)
+        await event(kube, namespace, "BackupRetried")
     assert variables(first)["BACKUP_KEY"] == variables(second)["BACKUP_KEY"], "the same moment's copy"
+
+
+async def test_a_refused_job_is_told_and_harms_nobody(
+    kube: Kube, namespace: str, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backing_up, "HINDERED_SECONDS", 0.5)
+    quota = Kind("", "v1", "ResourceQuota", "resourcequotas")
+    async with start():
+        await serving(kube, namespace, backup={"destination": HERE})
+        await kube.create(quota, namespace, "none", spec={"hard": {"count/jobs.batch": "0"}})
+        await kube.until(quota, namespace, "none", lambda found: found and found.get("status", {}).get("used"))
+        await ask(kube, namespace)
+        told = await kube.until(
+            BACKUP, namespace, "one", lambda found: (condition_of(found, "Complete") or {}).get("reason") == "Refused"
+        )
+        assert "count/jobs.batch" in (condition_of(told, "Complete") or {})["message"]
+        await kube.observed(await kube.change(namespace, rateLimit={"burst": 7}))
+        await kube.delete(quota, namespace, "none")
+        await end(kube, namespace, "one-1", TAKEN)
+        done = await in_phase(kube, namespace, "one", "Completed")
+        assert done["status"]["attempts"] == 1
 
 
 async def test_after_the_last_attempt_it_has_failed(
@@ -115,7 +139,7 @@ async def test_after_the_last_attempt_it_has_failed(
         pods = [await end(kube, namespace, f"one-{number}", away, 1) for number in (1, 2)]
         failed = await in_phase(kube, namespace, "one", "Failed")
         assert (condition_of(failed, "Failed") or {})["reason"] == "DestinationUnreachable"
-        assert "BackupFailed" in await reasons(kube, namespace)
+        await event(kube, namespace, "BackupFailed")
     assert [variables(pod)["LAST_ATTEMPT"] for pod in pods] == ["false", "true"]
 
 
@@ -264,7 +288,7 @@ async def test_a_tenant_begins_with_a_backup(kube: Kube, namespace: str, start: 
         await kube.until(DEPLOYMENT, namespace, "customer2", lambda found: found and found["spec"]["replicas"] == 1)
         tenant = await kube.until(TENANT, namespace, "customer2", lambda found: found and "restored" in found["status"])
         assert tenant["status"]["restored"]["memories"] == 40
-        assert "Restored" in await reasons(kube, namespace)
+        await event(kube, namespace, "Restored")
     told = variables(pod)
     assert (told["BACKUP_UNDER"], told["BACKUP_ID"], told["TENANT_ID"]) == (f"{namespace}/customer1", ID, "customer2")
     assert {"name": "data", "persistentVolumeClaim": {"claimName": "customer2"}} in pod["spec"]["volumes"]

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from memorybank_operator.answers import NamespaceTerminating, Refused
 from memorybank_operator.api.names import BACKUP_SELECTOR
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.desired.jobs import CONTAINER
@@ -86,9 +87,18 @@ def pause(attempts: int) -> datetime.timedelta:
 FIRST_PAUSE_SECONDS = 10.0
 
 
-async def start(cluster: Cluster, seen: Seen, job: Manifest) -> None:
-    """Make the Job. Conflict: there is one, which the watch has yet to tell, or which belongs to another object."""
-    seen.put(JOB, await cluster.create(JOB, job))
+async def start(cluster: Cluster, seen: Seen, job: Manifest) -> str:
+    """Make the Job; answers what the API server has against it (a quota, say), nothing if it is made.
+
+    Conflict: there is one, which the watch has yet to tell, or which belongs to another object.
+    """
+    try:
+        seen.put(JOB, await cluster.create(JOB, job))
+    except NamespaceTerminating:
+        raise
+    except Refused as error:
+        return f"The API server refuses the Job: {steady(error.message)}"
+    return ""
 
 
 def job_of(seen: Seen, namespace: str, name: str, uid: str) -> Manifest | None:

@@ -11,19 +11,18 @@ from typing import Any, Final
 
 import msgspec
 
-from memorybank_operator.answers import Conflict, NotFound
-from memorybank_operator.api.backup import Backup, BackupPhase, BackupStatus, Destination
-from memorybank_operator.api.names import API_VERSION, BACKUP_KIND, api_key_secret, child_labels
-from memorybank_operator.api.shared import SecretKeyRef
-from memorybank_operator.api.status import BackupsStatus, Condition, Reason
+from memorybank_operator.answers import Conflict, NamespaceTerminating, NotFound, Refused
+from memorybank_operator.api.backup import Backup, BackupPhase, BackupStatus
+from memorybank_operator.api.names import API_VERSION, BACKUP_KIND, child_labels
+from memorybank_operator.api.status import BackupsStatus, Reason
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.backups import attempts
 from memorybank_operator.backups.attempts import Outcome, ended, hindrance, job_of, outcome, start
 from memorybank_operator.backups.schedule import NoScheduleError, due, text
+from memorybank_operator.backups.standing import OVER, Target, admin_key, completed, ready, target_of, with_conditions
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.desired import jobs
 from memorybank_operator.desired.context import given, owner_reference
-from memorybank_operator.desired.secrets import KEY_FIELD, api_keys
 from memorybank_operator.events import tell
 from memorybank_operator.kinds import BACKUP
 from memorybank_operator.observe.sight import Verdict
@@ -33,10 +32,9 @@ logger = logging.getLogger(__name__)
 
 Manifest = dict[str, Any]
 
-HINDERED_SECONDS: Final = 30.0
+HINDERED_SECONDS = 30.0
 """So long a Job may go on before its pod is looked at."""
 SCHEDULED_ANNOTATION: Final = "memorybank.dev/scheduled-at"
-_OVER: Final = ("Completed", "Failed")
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,11 +44,6 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict | None = None
     """None: no backups are asked for, and nothing is said of them."""
     again: float | None = None
-
-
-class _Target(msgspec.Struct, frozen=True):
-    destination: Destination
-    seal: SecretKeyRef | None
 
 
 class BackingUp:
@@ -73,7 +66,7 @@ class BackingUp:
             except NoScheduleError as error:
                 verdict = Verdict(False, Reason.INVALID_SPEC, f"spec.backup: {error}")
             mine = self._backups(key)
-        under_way = [backup for backup in mine if backup.status.phase not in _OVER]
+        under_way = [backup for backup in mine if backup.status.phase not in OVER]
         for backup in under_way[:1]:
             waits.append(await self._advance(tenant, backup, image, answers=answers, now=now))
         for backup in under_way[1:]:
@@ -89,7 +82,7 @@ class BackingUp:
     async def forsake(self, key: TenantKey, now: datetime.datetime) -> None:
         """There is no such tenant: what was to be backed up of it cannot be."""
         for backup in self._backups(key):
-            if backup.status.phase not in _OVER:
+            if backup.status.phase not in OVER:
                 message = f"There is no tenant {key.name} in this namespace."
                 await self._say(backup, "Failed", "TenantNotFound", message, now)
 
@@ -115,13 +108,16 @@ class BackingUp:
         if found.at is not None:
             if tenant.spec.hibernate:
                 return status  # nothing changes while it sleeps; it is caught up with afterwards
-            if all(backup.status.phase in _OVER for backup in mine):
-                await self._make(tenant, found.at)
+            if all(backup.status.phase in OVER for backup in mine):
+                if not await self._make(tenant, found.at):
+                    waits.append(HINDERED_SECONDS)
+                    return status  # it is still due
             else:
                 logger.info("a scheduled backup is left out, as one is under way", extra={"reason": "BackupSkipped"})
         return msgspec.structs.replace(status, plan=found.plan)
 
-    async def _make(self, tenant: Tenant, at: datetime.datetime) -> None:
+    async def _make(self, tenant: Tenant, at: datetime.datetime) -> bool:
+        """Whether the backup of this time is there."""
         metadata = tenant.metadata
         manifest = {
             "apiVersion": API_VERSION,
@@ -137,7 +133,13 @@ class BackingUp:
         try:
             self._seen.put(BACKUP, await self._cluster.create(BACKUP, manifest))
         except Conflict:
-            return  # made by the same time of the schedule already
+            return True  # made by the same time of the schedule already
+        except NamespaceTerminating:
+            raise
+        except Refused as error:
+            logger.warning("a scheduled backup is refused: %s", error, extra={"reason": "BackupRefused"})
+            return False
+        return True
 
     async def _drill(
         self,
@@ -157,7 +159,9 @@ class BackingUp:
         if found.at is not None and any(backup.status.phase == "Completed" for backup in mine):
             name = f"{tenant.metadata.name}-drill-{found.at:%y%m%d%H%M}"
             owner, seal = owner_reference(tenant), plan.encryption_key_secret_ref
-            await start(self._cluster, self._seen, jobs.drill(tenant, image, name, owner, plan.destination, seal))
+            wanted = jobs.drill(tenant, image, name, owner, plan.destination, seal)
+            if refused := await start(self._cluster, self._seen, wanted):
+                return msgspec.structs.replace(status, drill=found.plan, drill_failed=refused[:4096])
             status = msgspec.structs.replace(status, drill_job=name)
         status = msgspec.structs.replace(status, drill=found.plan)
         if status.drill_job is None:
@@ -175,7 +179,9 @@ class BackingUp:
             return msgspec.structs.replace(status, drill_failed=came.message[:4096])
         for backup in mine:
             if (backup.status.id or "").endswith(f"/{came.told['id']}"):
-                await self._write(backup, _with(backup.status, now, backup, Verified=("True", "Restored", came.at)))
+                await self._write(
+                    backup, with_conditions(backup.status, now, backup, Verified=("True", "Restored", came.at))
+                )
         await tell(self._cluster, tenant, "BackupVerified", f"The backup {came.told['id']} was restored and asked.")
         return msgspec.structs.replace(status, drill_failed=None, last_verified_at=came.at)
 
@@ -183,7 +189,7 @@ class BackingUp:
         self, tenant: Tenant, backup: Backup, image: str, *, answers: bool, now: datetime.datetime
     ) -> float | None:
         """Bring one backup one step on; in how many seconds it wants to be looked at again."""
-        target = _target(tenant, backup)
+        target = target_of(tenant, backup)
         if target is None:
             message = "Neither spec.destination is given nor the tenant's spec.backup: say where to."
             await self._say(backup, "Failed", "DestinationMissing", message, now)
@@ -208,14 +214,14 @@ class BackingUp:
         return await self._try(tenant, backup, target, number, image, now)
 
     async def _take_in(
-        self, tenant: Tenant, backup: Backup, target: _Target, number: int, came: Outcome, now: datetime.datetime
+        self, tenant: Tenant, backup: Backup, target: Target, number: int, came: Outcome, now: datetime.datetime
     ) -> float | None:
         """What came of an attempt; None: it is time for another one."""
         name = backup.metadata.name
         if came.succeeded:
-            status = _completed(backup, came, target, tenant)
+            status = completed(backup, came, target, tenant)
             whole = {"Complete": ("True", "Completed", "It is whole."), "Failed": ("False", "Completed", "")}
-            await self._write(backup, _with(status, now, backup, **whole))
+            await self._write(backup, with_conditions(status, now, backup, **whole))
             await tell(self._cluster, tenant, "BackupCompleted", f"The backup {name} is at {status.location}.")
             await self._remove(
                 TenantKey(tenant.metadata.namespace, tenant.metadata.name), came.told.get("removed") or ()
@@ -236,10 +242,10 @@ class BackingUp:
         return left + 0.1
 
     async def _try(
-        self, tenant: Tenant, backup: Backup, target: _Target, number: int, image: str, now: datetime.datetime
+        self, tenant: Tenant, backup: Backup, target: Target, number: int, image: str, now: datetime.datetime
     ) -> float | None:
         """Begin an attempt; the status says so first."""
-        admin = _admin_key(tenant, now)
+        admin = admin_key(tenant, now)
         if admin is None:
             message = "No API key of the tenant has the scope admin: add one to spec.apiKeys."
             await self._say(backup, "Pending", "AdminKeyMissing", message, now)
@@ -247,7 +253,7 @@ class BackingUp:
         started = backup.status.started_at or text(now)
         status = msgspec.structs.replace(backup.status, phase="Running", attempts=number, started_at=started)
         running = {"Complete": ("False", "Running", f"Attempt {number} is on.")}
-        if not await self._write(backup, _with(status, now, backup, **running)):
+        if not await self._write(backup, with_conditions(status, now, backup, **running)):
             return None
         name, uid = backup.metadata.name, backup.metadata.uid
         plan = tenant.spec.backup
@@ -263,7 +269,8 @@ class BackingUp:
             retention=plan.retention if plan is not None and backup.spec.destination is None else None,
             is_last=number >= attempts.MOST,
         )
-        await start(self._cluster, self._seen, wanted)
+        if refused := await start(self._cluster, self._seen, wanted):
+            await self._say(msgspec.structs.replace(backup, status=status), "Running", "Refused", refused, now)
         return HINDERED_SECONDS
 
     async def _watch_over(self, backup: Backup, job: Manifest, now: datetime.datetime) -> float:
@@ -288,7 +295,9 @@ class BackingUp:
     async def _say(self, backup: Backup, phase: BackupPhase, reason: str, message: str, now: datetime.datetime) -> None:
         status = msgspec.structs.replace(backup.status, phase=phase)
         failed = ("True" if phase == "Failed" else "False", reason, message)
-        await self._write(backup, _with(status, now, backup, Complete=("False", reason, message), Failed=failed))
+        await self._write(
+            backup, with_conditions(status, now, backup, Complete=("False", reason, message), Failed=failed)
+        )
 
     async def _write(self, backup: Backup, status: BackupStatus) -> bool:
         """Whether the backup is still there."""
@@ -306,83 +315,6 @@ class BackingUp:
         except NotFound:
             return False
         return True
-
-
-def ready(status: BackupsStatus, mine: list[Backup], *, has_schedule: bool) -> Verdict:
-    """What the tenant's condition BackupReady says."""
-    ended_ones = [backup for backup in mine if backup.status.phase in _OVER]
-    last = max(ended_ones, key=lambda one: one.metadata.creation_timestamp, default=None)
-    if last is not None and last.status.phase == "Failed":
-        why = next((one.message for one in last.status.conditions if one.type == "Failed"), "")
-        return Verdict(False, Reason.BACKUP_FAILED, f"The backup {last.metadata.name} failed: {why}")
-    retried = next((backup for backup in mine if backup.status.phase == "Retrying"), None)
-    if retried is not None:
-        why = next((one.message for one in retried.status.conditions if one.type == "Complete"), "")
-        return Verdict(False, Reason.BACKUP_FAILED, f"The backup {retried.metadata.name} is tried again: {why}")
-    if status.drill_failed is not None:
-        return Verdict(False, Reason.RESTORE_DRILL_FAILED, f"The restore drill failed: {status.drill_failed}")
-    if status.last_completed_at is None:
-        waits = "the first comes by its schedule" if has_schedule else "make a MemoryBankBackup"
-        return Verdict(False, Reason.BACKUP_PENDING, f"There is no backup yet: {waits}.")
-    verified = f" A restore drill succeeded at {status.last_verified_at}." if status.last_verified_at else ""
-    return Verdict(True, Reason.BACKED_UP, f"The last backup was whole at {status.last_completed_at}.{verified}")
-
-
-def _target(tenant: Tenant, backup: Backup) -> _Target | None:
-    """Where a backup goes, and by which key: what it says itself, else the tenant's."""
-    plan, spec = tenant.spec.backup, backup.spec
-    if spec.destination is not None:
-        return _Target(spec.destination, spec.encryption_key_secret_ref)
-    if plan is None:
-        return None
-    return _Target(plan.destination, spec.encryption_key_secret_ref or plan.encryption_key_secret_ref)
-
-
-def _completed(backup: Backup, came: Outcome, target: _Target, tenant: Tenant) -> BackupStatus:
-    told, metadata = came.told, tenant.metadata
-    return msgspec.structs.replace(
-        backup.status,
-        phase="Completed",
-        completed_at=came.at,
-        taken_at=told.get("takenAt"),
-        memories=told.get("memories"),
-        bytes=told.get("bytes"),
-        sha256=told.get("sha256"),
-        location=told.get("location"),
-        id=f"{metadata.namespace}/{metadata.name}/{told['id']}",
-        destination=target.destination,
-        encryption_key_secret_ref=target.seal,
-    )
-
-
-def _with(
-    status: BackupStatus, now: datetime.datetime, backup: Backup, **conditions: tuple[str, str, str]
-) -> BackupStatus:
-    """The status with these conditions (status, reason, message); a time changes only when the status does."""
-    before = {one.type: one for one in status.conditions}
-    for kind, (holds, reason, message) in conditions.items():
-        known = before.get(kind)
-        since = known.last_transition_time if known is not None and known.status == holds else text(now)
-        before[kind] = Condition(
-            type=kind,
-            status=holds,
-            reason=reason,
-            message=message,
-            last_transition_time=since,
-            observed_generation=backup.metadata.generation,
-        )
-    return msgspec.structs.replace(status, conditions=list(before.values()))
-
-
-def _admin_key(tenant: Tenant, now: datetime.datetime) -> SecretKeyRef | None:
-    """Where the tenant's first key stands that opens what a backup needs."""
-    for key in api_keys(tenant):
-        open_still = key.expires_at is None or datetime.datetime.fromisoformat(key.expires_at) > now
-        if "admin" in key.scopes and open_still:
-            return key.secret_key_ref or SecretKeyRef(
-                name=api_key_secret(tenant.metadata.name, key.name), key=KEY_FIELD
-            )
-    return None
 
 
 def _soonest(waits: Iterable[float | None]) -> float | None:

@@ -126,7 +126,8 @@ class Restoring:
             under=under,
             backup_id=backup_id,
         )
-        await start(self._cluster, self._seen, job)
+        if refused := await start(self._cluster, self._seen, job):
+            return Restored(problem=Problem(Reason.RESTORE_FAILED, refused), again=HINDERED_SECONDS)
         return _UNDER_WAY
 
     async def _waiting(self, job: Manifest, now: datetime.datetime) -> Restored:

@@ -11,7 +11,7 @@ from memorybank_operator.api.names import backup_labels
 from memorybank_operator.api.shared import SecretKeyRef
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.desired.context import given
-from memorybank_operator.desired.workload import DATA_FOLDER, USER
+from memorybank_operator.desired.workload import DATA_FOLDER, pod_security
 from memorybank_operator.kinds import JOB
 
 Manifest = dict[str, Any]
@@ -149,14 +149,7 @@ def _pod(
         "serviceAccountName": tenant.metadata.name,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(),
         "containers": [container],
         "volumes": [{"name": "tmp", "emptyDir": {}}],
     }

@@ -62,14 +62,7 @@ def _pod(tenant: Tenant, context: Context) -> dict[str, Any]:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(),
         "containers": [_container(tenant, context)],
         "volumes": [
             {"name": "data", "persistentVolumeClaim": {"claimName": tenant.metadata.name}},
@@ -80,6 +73,18 @@ def _pod(tenant: Tenant, context: Context) -> dict[str, Any]:
     if tenant.spec.image_pull_secrets:
         pod["imagePullSecrets"] = [given(reference) for reference in tenant.spec.image_pull_secrets]
     return {**pod, **_scheduling(tenant)}
+
+
+def pod_security() -> dict[str, Any]:
+    """Of a pod that writes to a tenant's volume, or reads it."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": USER,
+        "runAsGroup": USER,
+        "fsGroup": USER,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
 
 
 def _container(tenant: Tenant, context: Context) -> dict[str, Any]:

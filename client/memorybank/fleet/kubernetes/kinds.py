@@ -61,8 +61,8 @@ CRD = Kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customreso
 
 
 def of_tenant(tenant: str) -> str:
-    """The selector of what belongs to a tenant."""
-    return f"{TENANT_LABEL}={tenant}"
+    """The selector of what belongs to a tenant; what works on its backups has another component."""
+    return f"{TENANT_LABEL}={tenant},app.kubernetes.io/component=tenant"
 
 
 def child_labels(tenant: str) -> dict[str, str]:
