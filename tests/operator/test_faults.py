@@ -15,7 +15,6 @@ from memorybank_operator.cluster import Cluster
 from memorybank_operator.handlers import Operator
 from memorybank_operator.kinds import DEPLOYMENT, HTTP_ROUTE, NETWORK_POLICY, SERVICE, TENANT, VOLUME_CLAIM
 from memorybank_operator.kubeconfig import Connection
-from memorybank_operator.reflector import FIRST_PAUSE
 from memorybank_operator.seen import TenantKey
 from memorybank_operator.settings import Settings
 
@@ -188,7 +187,7 @@ async def test_watches_that_end_at_once_are_not_begun_in_a_hurry(proxy: ApiProxy
     async with start(), asyncio.timeout(SECONDS):
         while proxy.count(mine) < 4:  # noqa: ASYNC110 (the proxy counts)
             await asyncio.sleep(0.02)
-    assert time.monotonic() - began >= FIRST_PAUSE * 0.5 * (1 + 2 + 4)
+    assert time.monotonic() - began >= reflector.FIRST_PAUSE * 0.5 * (1 + 2 + 4)
 
 
 async def test_what_is_deleted_while_a_watch_is_gone_is_noticed(
