@@ -24,16 +24,16 @@ from memorybank_operator.desired.context import owner_reference
 from memorybank_operator.desired.secrets import shown_secret
 from memorybank_operator.events import tell
 from memorybank_operator.keys import Keyring
-from memorybank_operator.kinds import BACKUP, CHILDREN, DEPLOYMENT, HTTP_ROUTE, POD, TENANT, VOLUME_CLAIM, Kind
+from memorybank_operator.kinds import BACKUP, CHILDREN, HTTP_ROUTE, POD, TENANT, VOLUME_CLAIM, Kind
 from memorybank_operator.looking import Looking
 from memorybank_operator.measured import Reading
 from memorybank_operator.observe import Observed, observe
 from memorybank_operator.reporting import only_a_step, write_status
-from memorybank_operator.rivals import hostname_owner
 from memorybank_operator.rolling import Plan, Rolling
 from memorybank_operator.rotation import utc
 from memorybank_operator.seen import Seen, TenantKey, asked
 from memorybank_operator.settings import Settings
+from memorybank_operator.surroundings import answers, context_of, rival
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +146,9 @@ class Reconciler:
         plan = self.rolling.plan(key, tenant)
         left_alone = bool(tenant.metadata.deletion_timestamp or tenant.spec.paused)
         restored = Restored(done=tenant.status.restored)
-        context = self._context(tenant, plan, restoring=self._restoring.is_due(tenant))
+        context = context_of(
+            self._seen, self._settings, self.served, tenant, plan, restoring=self._restoring.is_due(tenant)
+        )
         keyring = self._keyrings.get(key, Keyring())
         refusals: tuple[Problem, ...] = ()
         if not left_alone:
@@ -161,9 +163,11 @@ class Reconciler:
             await refresh_access(self._cluster, self._seen, key, keyring)
             restored = await self._restoring.look(key, tenant, plan.image, self._clock())
         plan = self.rolling.outcome(key, tenant, plan)
-        view = View(status=tenant.status.backups)
+        view = View.as_it_was(tenant)
         if not left_alone and BACKUP in context.served:
-            view = await self._backing_up.look(key, tenant, plan.image, answers=self._answers(key), now=self._clock())
+            view = await self._backing_up.look(
+                key, tenant, plan.image, answers=answers(self._seen, key), now=self._clock()
+            )
         told, more = await self._report(
             key, tenant, context, keyring, refusals, plan, asked(manifest), view=view, restored=restored
         )
@@ -186,7 +190,9 @@ class Reconciler:
         manifest = self._seen.tenant(key)
         if manifest is None:
             return tenant
-        await self._report(key, tenant, context, self._keyrings.get(key, Keyring()), (), plan, asked(manifest))
+        keyring, view = self._keyrings.get(key, Keyring()), View.as_it_was(tenant)
+        restored = Restored(done=tenant.status.restored)
+        await self._report(key, tenant, context, keyring, (), plan, asked(manifest), view=view, restored=restored)
         logger.warning(problem.message, extra={"reason": problem.reason})
         return msgspec.convert(self._seen.tenant(key) or manifest, Tenant)
 
@@ -204,28 +210,6 @@ class Reconciler:
                 await self._cluster.merge(VOLUME_CLAIM, *key, owned)
             await keys.bequeath(self._cluster, tenant)
         self._deleted.pop(key, None)
-
-    def _answers(self, key: TenantKey) -> bool:
-        deployment = self._seen.child(DEPLOYMENT, key) or {}
-        return bool((deployment.get("status") or {}).get("readyReplicas"))
-
-    def _context(self, tenant: Tenant, plan: Plan, *, restoring: bool = False) -> Context:
-        key = TenantKey(tenant.metadata.namespace, tenant.metadata.name)
-        claim = self._seen.child(VOLUME_CLAIM, key) or {}
-        requests = claim.get("spec", {}).get("resources", {}).get("requests", {})
-        return Context(
-            settings=self._settings,
-            image=plan.image,
-            template=plan.template,
-            volume_request=requests.get("storage"),
-            volume_capacity=claim.get("status", {}).get("capacity", {}).get("storage"),
-            hostname_free=not self._hostname_owner(tenant),
-            restoring=restoring,
-            served=self.served,
-        )
-
-    def _hostname_owner(self, tenant: Tenant) -> str:
-        return hostname_owner(tenant, self._seen.wanting(tenant.spec.hostname)) if tenant.spec.hostname else ""
 
     async def _has_gone(self, tenant: Tenant, wanted: Mapping[Kind, Manifest | None]) -> bool:
         """Whether a tenant that had its children and misses some is being deleted, which its own watch has yet to tell.
@@ -269,8 +253,8 @@ class Reconciler:
         plan: Plan,
         known: tuple[Any, ...],
         *,
-        view: View | None = None,
-        restored: Restored | None = None,
+        view: View,
+        restored: Restored,
     ) -> tuple[TenantStatus, float | None]:
         """Say what is; answers the status, and in how many seconds there may be more to say."""
         mine = self._seen.children(key)
@@ -282,7 +266,7 @@ class Reconciler:
             secret_problems=keyring.problems,
             refusals=refusals,
             hostname_free=context.hostname_free,
-            hostname_owner="" if context.hostname_free else self._hostname_owner(tenant),
+            hostname_owner="" if context.hostname_free else rival(self._seen, tenant),
             gateway_api=HTTP_ROUTE in context.served,
             endpoint=endpoint(tenant, context),
             key_secret=shown_secret(tenant),
@@ -293,10 +277,10 @@ class Reconciler:
             keys_note=keyring.note,
             rollout=plan.rollout,
             held=plan.held,
-            backups=tenant.status.backups if view is None else view.status,
-            backup_verdict=None if view is None else view.verdict,
-            restored=tenant.status.restored if restored is None else restored.done,
-            restore=None if restored is None else restored.problem,
+            backups=view.status,
+            backup_verdict=view.verdict,
+            restored=restored.done,
+            restore=restored.problem,
         )
         now = self._clock()
         observed, again = await self._looking.look(key, tenant, observed, context.served, now)

@@ -63,6 +63,14 @@ class Retention:
     days: int | None = None
 
 
+@dataclass(frozen=True)
+class Survey:
+    whole: Sequence[Manifest]
+    """The latest first."""
+    broken_off: Sequence[str]
+    """Ids of what has no manifest: it never got one, or is being written."""
+
+
 class Catalog:
     """The backups of one tenant."""
 
@@ -80,20 +88,18 @@ class Catalog:
         text = json.dumps(asdict(manifest), indent=2, sort_keys=True).encode()
         self._at.write(self._path(manifest.id, _MANIFEST), [text])
 
-    def whole(self) -> list[Manifest]:
-        """The latest first. What was broken off, or is being written, is not among them."""
-        found = []
-        for name in self._ids():
+    def survey(self) -> Survey:
+        """What there is. A backup whose manifest is damaged, or of a newer form, is neither: it is left alone."""
+        whole, broken_off = [], []
+        for name in (one for one in self._at.folders(self._under) if _ID.fullmatch(one)):
             try:
-                found.append(self.find(name))
+                whole.append(self.find(name))
             except BackupError as error:
-                if error.reason != MISSING:
+                if error.reason == MISSING:
+                    broken_off.append(name)
+                elif error.reason != DAMAGED:
                     raise
-        return sorted(found, key=lambda one: one.moment, reverse=True)
-
-    def broken_off(self) -> list[str]:
-        whole = {manifest.id for manifest in self.whole()}
-        return [name for name in self._ids() if name not in whole]
+        return Survey(sorted(whole, key=lambda one: one.moment, reverse=True), broken_off)
 
     def find(self, backup_id: str) -> Manifest:
         """Raises BackupError where there is none, or its manifest says nothing."""
@@ -131,9 +137,6 @@ class Catalog:
 
     def _erased(self) -> list[str]:
         return self._at.folders(self._path(_ERASURES))
-
-    def _ids(self) -> list[str]:
-        return [name for name in self._at.folders(self._under) if _ID.fullmatch(name)]
 
     def _path(self, *names: str) -> str:
         return "/".join((self._under, *names))

@@ -1,6 +1,7 @@
 """The restore drill: a backup is restored into a throw-away folder, a service is started on it, and asked."""
 
 import contextlib
+import itertools
 import json
 import os
 import secrets
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 import httpx
 
-from memorybank_backup.catalog import Catalog
+from memorybank_backup.catalog import Catalog, Manifest
 from memorybank_backup.errors import DIFFERS, MISSING, BackupError
 from memorybank_backup.restoring import restore
 from memorybank_backup.sealing import Key
@@ -23,7 +24,7 @@ from memorybank_backup.sealing import Key
 _TENANT: Final = "drill"
 _START_SECONDS: Final = 300.0
 _ASKED_WORDS: Final = 12
-_DAY: Final = 86400
+_LOOKED_AT: Final = 500
 
 
 def drill(catalog: Catalog, backup_id: str, work: Path, *, key: Key | None) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def drill(catalog: Catalog, backup_id: str, work: Path, *, key: Key | None) -> d
     `backup_id` empty: the latest.
     """
     if not backup_id:
-        whole = catalog.whole()
+        whole = catalog.survey().whole
         if not whole:
             raise BackupError(MISSING, "there is no backup to try out yet")
         backup_id = whole[0].id
@@ -41,35 +42,43 @@ def drill(catalog: Catalog, backup_id: str, work: Path, *, key: Key | None) -> d
         told = restore(catalog, backup_id, Path(folder, _TENANT), key=key)
         # Whoever was erased since is in the backup, and is erased at a true restore: here the backup is compared.
         Path(folder, _TENANT, "erasures.ndjson").unlink()
-        with _serving(Path(folder)) as client:
-            stats = _asked(client, "GET", "/memory_stats")
-            if stats["total_memories"] != manifest.memories:
-                message = f"{stats['total_memories']} memories came back of {manifest.memories}"
-                raise BackupError(DIFFERS, f"{told['location']} was restored, and {message}")
-            found = _found_again(client) if manifest.memories else None
+        try:
+            with _serving(Path(folder)) as client:
+                found = _compared(client, manifest)
+        except httpx.HTTPError as error:
+            message = f"the restored service does not answer: {error or type(error).__name__}"
+            raise BackupError(DIFFERS, message) from error
     return {**told, "foundAgain": found}
 
 
+def _compared(client: httpx.Client, manifest: Manifest) -> str | None:
+    counted = _asked(client, "GET", "/memory_stats")["total_memories"]
+    if counted != manifest.memories:
+        message = f"the backup {manifest.id} was restored, and {counted} memories came back of {manifest.memories}"
+        raise BackupError(DIFFERS, message)
+    return _found_again(client) if manifest.memories else None
+
+
 def _found_again(client: httpx.Client) -> str:
-    """Asks for the words of one memory; its id, which has to be among the answers."""
-    for line in _asked_lines(client):
-        if line.get("type") != "memory" or line.get("superseded_by") or not line.get("content"):
-            continue
-        query = " ".join(str(line["content"]).split()[:_ASKED_WORDS])[:500]
-        states = ["faded", "expired", "superseded"]
-        wanted = {"query": query, "include": states, "top_k": 50, "reinforce": False, "user_id": line.get("user_id")}
-        answer = _asked(client, "POST", "/v1/search", json={k: v for k, v in wanted.items() if v is not None})
-        if line["id"] not in [one["id"] for one in answer["results"]]:
-            raise BackupError(DIFFERS, f"the memory {line['id']} was restored, and is not found by its own words")
-        return str(line["id"])
-    raise BackupError(DIFFERS, "memories were restored, and none of them is shown")
+    """Asks for the words of one memory; the id of the one with these words that is found.
 
-
-def _asked_lines(client: httpx.Client) -> Iterator[dict[str, Any]]:
+    Of the first ones, the one with the most words: a short one may have been said a hundred times.
+    """
     with client.stream("GET", "/v1/export") as response:
         response.raise_for_status()
-        for line in response.iter_lines():
-            yield json.loads(line)
+        lines = (json.loads(line) for line in response.iter_lines())
+        memories = (line for line in lines if line["type"] == "memory")
+        some = list(itertools.islice(memories, _LOOKED_AT))
+    one = max(some, key=lambda memory: len(str(memory["content"]).split()))
+    query = " ".join(str(one["content"]).split()[:_ASKED_WORDS])[:500]
+    wanted = {"query": query, "include": ["faded", "expired", "superseded"], "top_k": 50, "reinforce": False}
+    if one.get("user_id"):
+        wanted["user_id"] = one["user_id"]
+    results = _asked(client, "POST", "/v1/search", json=wanted)["results"]
+    found = next((str(each["id"]) for each in results if each["content"] == one["content"]), None)
+    if found is None:
+        raise BackupError(DIFFERS, f"the memory {one['id']} was restored, and is not found by its own words")
+    return found
 
 
 def _asked(client: httpx.Client, method: str, path: str, **given: Any) -> dict[str, Any]:

@@ -24,28 +24,29 @@ def restore(
     `erasures`: receipts that are known beside those at the destination. Who is named in one is erased again before the
     service answers anybody.
     """
-    manifest = catalog.find(backup_id)
     if (directory / _STORE).exists():
-        if _restored_from(directory) == catalog.url(backup_id):
-            return _told(manifest, catalog)
+        # Also where the backup itself is kept no longer.
+        if (known := _done(directory)).get("location") == catalog.url(backup_id):
+            return known
         message = f"the volume has memories already: restore into a new tenant (backup {backup_id})"
         raise BackupError(OCCUPIED, message, hopeless=True)
+    manifest = catalog.find(backup_id)
     directory.mkdir(parents=True, exist_ok=True)
-    _remove(directory, "erasures.ndjson")
     part = directory / f".{_STORE}.part"
     try:
         disk.write(part, contents(catalog, manifest, key))
         receipts = {str(receipt["id"]): receipt for receipt in (*erasures, *catalog.erasures())}
         lines = "".join(json.dumps(_as_logged(receipt)) + "\n" for receipt in receipts.values())
         disk.write(directory / "erasures.ndjson", [lines.encode()])
-        disk.write(directory / _DONE, [json.dumps({"from": catalog.url(backup_id)}).encode()])
+        told = {**_told(manifest, catalog), "erasures": len(receipts)}
+        disk.write(directory / _DONE, [json.dumps(told).encode()])
         part.rename(directory / _STORE)
         disk.sync(directory)
     except OSError as error:
         raise BackupError("VolumeFails", f"the tenant's volume cannot be written: {error}") from error
     finally:
         part.unlink(missing_ok=True)
-    return {**_told(manifest, catalog), "erasures": len(receipts)}
+    return told
 
 
 def contents(catalog: Catalog, manifest: Manifest, key: Key | None) -> Iterable[bytes]:
@@ -75,12 +76,9 @@ def _as_logged(receipt: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: receipt[name] for name in ("id", "user", "counts", "sha256")}, "at": moment.timestamp()}
 
 
-def _restored_from(directory: Path) -> str | None:
+def _done(directory: Path) -> dict[str, Any]:
+    """What the restore told that filled this volume; nothing where none did."""
     try:
-        return str(json.loads((directory / _DONE).read_bytes())["from"])
-    except (FileNotFoundError, ValueError, KeyError):
-        return None
-
-
-def _remove(directory: Path, name: str) -> None:
-    (directory / name).unlink(missing_ok=True)
+        return dict(json.loads((directory / _DONE).read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return {}

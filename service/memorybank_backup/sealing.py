@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, Protocol
 
 import pyrage
@@ -19,9 +19,9 @@ class _Closed(Exception):  # noqa: N818 (no error: nobody reads on)
 class Key(Protocol):
     """A key of age, of which both halves are known."""
 
-    def seal(self, content: Iterable[bytes]) -> Iterator[bytes]: ...
+    def seal(self, content: Iterable[bytes]) -> Generator[bytes, None, None]: ...
 
-    def open(self, content: Iterable[bytes]) -> Iterator[bytes]:
+    def open(self, content: Iterable[bytes]) -> Generator[bytes, None, None]:
         """Raises BackupError where it is another's, or damaged."""
         ...
 
@@ -37,11 +37,11 @@ class AgeKey:
             message = "the encryption key is no key of age: make one with age-keygen (AGE-SECRET-KEY-1...)"
             raise BackupError(KEY, message, hopeless=True) from error
 
-    def seal(self, content: Iterable[bytes]) -> Iterator[bytes]:
+    def seal(self, content: Iterable[bytes]) -> Generator[bytes, None, None]:
         recipient = self._identity.to_public()
         return _through(lambda source, sink: pyrage.encrypt_io(source, sink, [recipient]), content)
 
-    def open(self, content: Iterable[bytes]) -> Iterator[bytes]:
+    def open(self, content: Iterable[bytes]) -> Generator[bytes, None, None]:
         try:
             yield from _through(lambda source, sink: pyrage.decrypt_io(source, sink, [self._identity]), content)
         except pyrage.DecryptError as error:
@@ -92,7 +92,7 @@ class _Sink:
             self._gathered.clear()
 
 
-def _through(work: Callable[[Any, Any], None], content: Iterable[bytes]) -> Iterator[bytes]:
+def _through(work: Callable[[Any, Any], None], content: Iterable[bytes]) -> Generator[bytes, None, None]:
     source, sink = _Source(content), _Sink()
     failed: list[BaseException] = []
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from memorybank_backup.catalog import Catalog, Manifest, Retention, outlived
-from memorybank_backup.errors import DAMAGED, BackupError
+from memorybank_backup.errors import DAMAGED, MISSING, BackupError
 from memorybank_backup.sealing import Key
 from memorybank_backup.tenant import Tenant
 
@@ -20,17 +20,17 @@ def take(
 
     Tried again with the same `key`, it is the same moment's copy; after the last attempt the tenant keeps none.
     """
-    copy: Mapping[str, Any] | None = None
+    copy = tenant.copy(key)
     try:
-        copy = tenant.copy(key)
         manifest = _stored(tenant, catalog, name, copy, seal)
+        told = catalog.add_erasures(tenant.erasures())
     except BackupError:
-        if is_last and copy is not None:
+        if is_last:
             with suppress(BackupError):  # what is to be told is why there is no backup
                 tenant.remove(copy["id"])
         raise
+    # Last of what may fail: until then another attempt finds the same copy, and what was made of it.
     tenant.remove(copy["id"])
-    told = catalog.add_erasures(tenant.erasures())
     return {
         "id": manifest.id,
         "location": catalog.url(manifest.id),
@@ -39,8 +39,16 @@ def take(
         "bytes": manifest.stored_bytes,
         "sha256": manifest.sha256,
         "erasures": told,
-        "removed": prune(catalog, keep, datetime.datetime.now(datetime.UTC)),
+        **_pruned(catalog, keep),
     }
+
+
+def _pruned(catalog: Catalog, keep: Retention) -> dict[str, Any]:
+    """Whole is whole, even where nothing older can be removed (by credentials that may not): that is told beside it."""
+    try:
+        return {"removed": prune(catalog, keep, datetime.datetime.now(datetime.UTC))}
+    except BackupError as error:
+        return {"removed": [], "notRemoved": error.message}
 
 
 def _stored(tenant: Tenant, catalog: Catalog, name: str, copy: Mapping[str, Any], seal: Key | None) -> Manifest:
@@ -57,8 +65,11 @@ def _stored(tenant: Tenant, catalog: Catalog, name: str, copy: Mapping[str, Any]
         stored_bytes=0,
         encryption="age" if seal is not None else "",
     )
-    with suppress(BackupError):  # an attempt before this one ended after its last word
-        return catalog.find(manifest.id)
+    try:
+        return catalog.find(manifest.id)  # an attempt before this one ended after its last word
+    except BackupError as error:
+        if error.reason != MISSING:
+            raise
     content = checked(tenant.read(manifest.id), manifest, "the tenant's copy")
     size = catalog.write(manifest, content if seal is None else seal.seal(content))
     manifest = replace(manifest, stored_bytes=size)
@@ -79,11 +90,11 @@ def checked(content: Iterator[bytes], manifest: Manifest, what: str) -> Iterator
 
 def prune(catalog: Catalog, keep: Retention, now: datetime.datetime) -> list[str]:
     """Removes what is kept no longer, and what was broken off a day ago; the ids of the former."""
-    whole = catalog.whole()
-    over = outlived(whole, keep, now)
+    found = catalog.survey()
+    over = outlived(found.whole, keep, now)
     for manifest in over:
         catalog.remove(manifest.id)
-    for backup_id in catalog.broken_off():
+    for backup_id in found.broken_off:
         begun = datetime.datetime.strptime(backup_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
         if now - begun > datetime.timedelta(days=1):
             catalog.remove(backup_id)

@@ -57,8 +57,7 @@ def test_what_has_no_manifest_is_no_backup(tmp_path: Path) -> None:
     catalog = Catalog(Folder(tmp_path), "customers/customer1")
     (tmp_path / "customers" / "customer1" / ID).mkdir(parents=True)
     (tmp_path / "customers" / "customer1" / ID / "memory.db").write_bytes(b"half")
-    assert catalog.whole() == []
-    assert catalog.broken_off() == [ID]
+    assert (catalog.survey().whole, catalog.survey().broken_off) == ([], [ID])
     with pytest.raises(BackupError) as told:
         catalog.find(ID)
     assert told.value.reason == MISSING
@@ -80,6 +79,7 @@ def test_a_manifest_of_a_later_form_is_not_guessed_at(tmp_path: Path) -> None:
     (tmp_path / "customer1" / ID / "manifest.json").write_text('{"format": 1, "id": "x"}')
     with pytest.raises(BackupError, match="lacks something"):
         catalog.find(ID)
+    assert (catalog.survey().whole, catalog.survey().broken_off) == ([], []), "neither offered nor removed"
     assert one.file == "memory.db"
 
 
@@ -88,4 +88,4 @@ def test_receipts_of_erasures_are_kept_once(tmp_path: Path) -> None:
     receipt = {"id": "one", "user": "x"}
     assert (catalog.add_erasures([receipt]), catalog.add_erasures([receipt])) == (1, 0)
     assert catalog.erasures() == [receipt]
-    assert catalog.whole() == []
+    assert catalog.survey().whole == []

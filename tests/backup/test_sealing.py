@@ -1,5 +1,8 @@
 """Encryption on the way."""
 
+import threading
+from collections.abc import Iterator
+
 import pyrage
 import pytest
 from hypothesis import given
@@ -44,21 +47,19 @@ def test_what_is_cut_off_is_noticed() -> None:
 
 
 def test_what_fails_before_it_is_told_as_it_was() -> None:
-    def failing() -> object:
+    def failing() -> Iterator[bytes]:
         yield b"x"
         raise BackupError("TenantUnreachable", "gone")
 
     with pytest.raises(BackupError) as told:
-        list(ONE.seal(failing()))  # type: ignore[arg-type]
+        list(ONE.seal(failing()))
     assert told.value.reason == "TenantUnreachable"
 
 
 def test_who_reads_no_further_leaves_no_thread() -> None:
-    import threading
-
     sealed = ONE.seal([b"x" * 50_000_000])
     next(sealed)
-    sealed.close()  # type: ignore[attr-defined]
+    sealed.close()
     assert not [one for one in threading.enumerate() if one.name == "age"]
 
 

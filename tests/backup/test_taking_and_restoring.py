@@ -1,6 +1,7 @@
 """A tenant is backed up while it serves, its volume is lost, and what comes back elsewhere is what was there."""
 
 import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -8,7 +9,12 @@ import httpx
 import pyrage
 import pytest
 
-from tests.service.running import RunningService, running
+from memorybank_backup.catalog import Catalog, Retention
+from memorybank_backup.destination import Folder
+from memorybank_backup.errors import REFUSED, BackupError
+from memorybank_backup.taking import take
+from memorybank_backup.tenant import Tenant
+from tests.service.running import KEY, RunningService, running
 
 from .tools import UNDER, at_folder, memorybank_backup, model, of_tenant, store
 
@@ -124,7 +130,9 @@ def test_a_volume_that_has_memories_is_left_alone(tenant: httpx.Client, tmp_path
     assert (there / "memory.db").read_bytes() == b"somebody's"
     (there / "memory.db").unlink()
     assert memorybank_backup("restore", tmp_path, {**destination, **place}).status == 0
-    assert memorybank_backup("restore", tmp_path, {**destination, **place}).status == 0, "done already"
+    shutil.rmtree(tmp_path / "backups" / UNDER)
+    again = memorybank_backup("restore", tmp_path, {**destination, **place})
+    assert (again.status, again.told["memories"]) == (0, len(TEXTS)), "done already, and the backup has gone since"
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut"])
@@ -203,6 +211,33 @@ def test_the_drill_finds_what_is_in_it(tenant: httpx.Client, tmp_path: Path) -> 
     assert tried.status == 0, tried.errors
     assert tried.told["foundAgain"] in ids
     assert [path for path in tmp_path.iterdir() if path.name.startswith("drill-")] == []
+
+
+def test_a_drill_is_not_confused_by_what_was_said_often_or_is_over(tenant: httpx.Client, tmp_path: Path) -> None:
+    memories = [{"content": "Good morning to all of you.", "user_id": "ada"} for _ in range(70)]
+    memories.append({"content": "Over.", "user_id": "ada", "expires_at": "2020-01-01T00:00:00Z"})
+    assert tenant.post("/v1/memories/batch", json={"memories": memories}).status_code < 300
+    destination = at_folder(tmp_path / "backups")
+    taken = memorybank_backup("take", tmp_path, {**of_tenant(tmp_path, tenant), **destination})
+    tried = memorybank_backup("drill", tmp_path, {**destination, **model(), "WORK_FOLDER": str(tmp_path)})
+    assert (tried.status, taken.told["memories"]) == (0, 71), tried.errors
+
+
+class WriteOnly(Folder):
+    def remove(self, path: str) -> None:
+        raise BackupError(REFUSED, f"{path} may not be removed")
+
+
+def test_a_backup_is_whole_where_nothing_older_can_be_removed(tenant: httpx.Client, tmp_path: Path) -> None:
+    """One attempt, one backup: not another one for each attempt to remove something."""
+    catalog = Catalog(WriteOnly(tmp_path), UNDER)
+    with Tenant(str(tenant.base_url), KEY) as asked:
+        for key in ("one", "two"):
+            told = take(asked, catalog, "default", key, seal=None, keep=Retention(count=1), is_last=False)
+    assert told["removed"] == []
+    assert "may not be removed" in told["notRemoved"]
+    assert len(catalog.survey().whole) == 2
+    assert tenant.get("/v1/backups").json()["results"] == []
 
 
 def test_a_drill_notices_a_manifest_that_counts_otherwise(tenant: httpx.Client, tmp_path: Path) -> None:

@@ -143,6 +143,32 @@ async def test_after_the_last_attempt_it_has_failed(
     assert [variables(pod)["LAST_ATTEMPT"] for pod in pods] == ["false", "true"]
 
 
+async def test_a_paused_tenant_keeps_what_was_said_of_its_backups(kube: Kube, namespace: str, start: Start) -> None:
+    async with start():
+        await serving(kube, namespace, backup={"destination": HERE})
+        await ask(kube, namespace)
+        await end(kube, namespace, "one-1", {**TAKEN, "notRemoved": "no right to"})
+        done = await in_phase(kube, namespace, "one", "Completed")
+        assert "no right to" in (condition_of(done, "Complete") or {})["message"]
+        before = condition_of(await kube.condition(namespace, "BackupReady", "True"), "BackupReady") or {}
+        paused = await kube.observed(await kube.change(namespace, paused=True))
+        after = condition_of(paused, "BackupReady") or {}
+        assert (after["message"], after["lastTransitionTime"]) == (before["message"], before["lastTransitionTime"])
+
+
+async def test_a_job_of_somebody_else_is_told_and_harms_nobody(kube: Kube, namespace: str, start: Start) -> None:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "theirs", "image": "theirs"}]}
+    await kube.create(JOB, namespace, "one-1", spec={"template": {"spec": pod}})
+    async with start():
+        await serving(kube, namespace, backup={"destination": HERE})
+        await ask(kube, namespace)
+        told = await kube.until(
+            BACKUP, namespace, "one", lambda found: (condition_of(found, "Complete") or {}).get("reason") == "Refused"
+        )
+        assert "already exists" in (condition_of(told, "Complete") or {})["message"]
+        await kube.observed(await kube.change(namespace, rateLimit={"burst": 7}))
+
+
 async def test_what_is_hopeless_is_not_tried_again(kube: Kube, namespace: str, start: Start) -> None:
     wrong = {"what": "take", "reason": "EncryptionKeyInvalid", "message": "the encryption key is no key of age"}
     async with start():

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from memorybank_operator.answers import NamespaceTerminating, Refused
+from memorybank_operator.answers import Conflict, NamespaceTerminating, Refused
 from memorybank_operator.api.names import BACKUP_SELECTOR
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.desired.jobs import CONTAINER
@@ -16,6 +16,8 @@ from memorybank_operator.steady import steady
 Manifest = dict[str, Any]
 
 MOST: Final = 5
+HINDERED_SECONDS = 30.0
+"""So long a Job may go on before its pod is looked at."""
 _HOPELESS: Final = 2
 """The program's exit status where another attempt ends the same way."""
 _JOB_LABEL: Final = "batch.kubernetes.io/job-name"
@@ -75,8 +77,7 @@ async def hindrance(cluster: Cluster, job: Manifest) -> str:
             waiting = (container.get("state") or {}).get("waiting") or {}
             if waiting and waiting.get("reason") != "ContainerCreating":
                 return steady(f"{waiting.get('reason')}: {waiting.get('message') or ''}".rstrip(": "))
-    conditions = (job.get("status") or {}).get("conditions") or []
-    return next((str(one.get("message") or "") for one in conditions if one["type"] == "FailureTarget"), "")
+    return ""
 
 
 def pause(attempts: int) -> datetime.timedelta:
@@ -88,15 +89,15 @@ FIRST_PAUSE_SECONDS = 10.0
 
 
 async def start(cluster: Cluster, seen: Seen, job: Manifest) -> str:
-    """Make the Job; answers what the API server has against it (a quota, say), nothing if it is made.
+    """Make the Job; answers what the API server has against it: a quota, say, or another one of that name.
 
-    Conflict: there is one, which the watch has yet to tell, or which belongs to another object.
+    That may be ours, made by a request whose answer was lost: the watch tells it in a moment.
     """
     try:
         seen.put(JOB, await cluster.create(JOB, job))
     except NamespaceTerminating:
         raise
-    except Refused as error:
+    except (Refused, Conflict) as error:
         return f"The API server refuses the Job: {steady(error.message)}"
     return ""
 

@@ -7,22 +7,23 @@ a Job has the attempt in its name: an operator that is killed in between makes n
 import datetime
 import logging
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 
 from memorybank_operator.answers import Conflict, NamespaceTerminating, NotFound, Refused
-from memorybank_operator.api.backup import Backup, BackupPhase, BackupStatus
+from memorybank_operator.api.backup import Backup, BackupPhase
 from memorybank_operator.api.names import API_VERSION, BACKUP_KIND, child_labels
-from memorybank_operator.api.status import BackupsStatus, Reason
+from memorybank_operator.api.status import BackupsStatus, ConditionType, Reason
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.backups import attempts
-from memorybank_operator.backups.attempts import Outcome, ended, hindrance, job_of, outcome, start
+from memorybank_operator.backups.attempts import HINDERED_SECONDS, Outcome, ended, hindrance, job_of, outcome, start
+from memorybank_operator.backups.drilling import Drilling
 from memorybank_operator.backups.schedule import NoScheduleError, due, text
 from memorybank_operator.backups.standing import OVER, Target, admin_key, completed, ready, target_of, with_conditions
+from memorybank_operator.backups.writing import write
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.desired import jobs
-from memorybank_operator.desired.context import given, owner_reference
 from memorybank_operator.events import tell
 from memorybank_operator.kinds import BACKUP
 from memorybank_operator.observe.sight import Verdict
@@ -32,8 +33,6 @@ logger = logging.getLogger(__name__)
 
 Manifest = dict[str, Any]
 
-HINDERED_SECONDS = 30.0
-"""So long a Job may go on before its pod is looked at."""
 SCHEDULED_ANNOTATION: Final = "memorybank.dev/scheduled-at"
 
 
@@ -45,12 +44,20 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """None: no backups are asked for, and nothing is said of them."""
     again: float | None = None
 
+    @classmethod
+    def as_it_was(cls, tenant: Tenant) -> Self:
+        """Of a tenant whose backups were not looked at now."""
+        told = next((one for one in tenant.status.conditions if one.type == ConditionType.BACKUP_READY), None)
+        verdict = Verdict(told.status == "True", Reason(told.reason), told.message) if told is not None else None
+        return cls(status=tenant.status.backups, verdict=verdict)
+
 
 class BackingUp:
     """Takes and tries out backups, by Jobs."""
 
     def __init__(self, cluster: Cluster, seen: Seen) -> None:
         self._cluster, self._seen = cluster, seen
+        self._drilling = Drilling(cluster, seen)
 
     async def look(self, key: TenantKey, tenant: Tenant, image: str, *, answers: bool, now: datetime.datetime) -> View:
         """`answers`: the tenant is there to be asked. Raises what the API server refuses for the moment."""
@@ -61,8 +68,10 @@ class BackingUp:
         verdict = None
         if plan is not None:
             try:
-                status = await self._schedule(key, tenant, status, mine, now, waits)
-                status = await self._drill(key, tenant, image, status, mine, now, waits)
+                status, again = await self._schedule(tenant, status, mine, now)
+                waits.append(again)
+                status, again = await self._drilling.look(tenant, image, status, mine, now)
+                waits.append(again)
             except NoScheduleError as error:
                 verdict = Verdict(False, Reason.INVALID_SPEC, f"spec.backup: {error}")
             mine = self._backups(key)
@@ -92,29 +101,21 @@ class BackingUp:
         return sorted(found, key=lambda one: (one.metadata.creation_timestamp, one.metadata.name))
 
     async def _schedule(
-        self,
-        key: TenantKey,
-        tenant: Tenant,
-        status: BackupsStatus,
-        mine: list[Backup],
-        now: datetime.datetime,
-        waits: list[float | None],
-    ) -> BackupsStatus:
+        self, tenant: Tenant, status: BackupsStatus, mine: list[Backup], now: datetime.datetime
+    ) -> tuple[BackupsStatus, float | None]:
+        """Make the backup that is due; answers how the schedule stands then, and in how many seconds to look again."""
         plan = tenant.spec.backup
         if plan is None or plan.schedule is None:
-            return msgspec.structs.replace(status, plan=None)
+            return msgspec.structs.replace(status, plan=None), None
         found = due(plan.schedule, status.plan, now)
-        waits.append((found.next - now).total_seconds() + 1.0)
         if found.at is not None:
             if tenant.spec.hibernate:
-                return status  # nothing changes while it sleeps; it is caught up with afterwards
-            if all(backup.status.phase in OVER for backup in mine):
-                if not await self._make(tenant, found.at):
-                    waits.append(HINDERED_SECONDS)
-                    return status  # it is still due
-            else:
+                return status, None  # nothing changes while it sleeps; it is caught up with afterwards
+            if any(backup.status.phase not in OVER for backup in mine):
                 logger.info("a scheduled backup is left out, as one is under way", extra={"reason": "BackupSkipped"})
-        return msgspec.structs.replace(status, plan=found.plan)
+            elif not await self._make(tenant, found.at):
+                return status, HINDERED_SECONDS  # it is still due
+        return msgspec.structs.replace(status, plan=found.plan), (found.next - now).total_seconds() + 1.0
 
     async def _make(self, tenant: Tenant, at: datetime.datetime) -> bool:
         """Whether the backup of this time is there."""
@@ -140,50 +141,6 @@ class BackingUp:
             logger.warning("a scheduled backup is refused: %s", error, extra={"reason": "BackupRefused"})
             return False
         return True
-
-    async def _drill(
-        self,
-        key: TenantKey,
-        tenant: Tenant,
-        image: str,
-        status: BackupsStatus,
-        mine: list[Backup],
-        now: datetime.datetime,
-        waits: list[float | None],
-    ) -> BackupsStatus:
-        plan = tenant.spec.backup
-        if plan is None or plan.verify_schedule is None:
-            return msgspec.structs.replace(status, drill=None, drill_failed=None, drill_job=None)
-        found = due(plan.verify_schedule, status.drill, now)
-        waits.append((found.next - now).total_seconds() + 1.0)
-        if found.at is not None and any(backup.status.phase == "Completed" for backup in mine):
-            name = f"{tenant.metadata.name}-drill-{found.at:%y%m%d%H%M}"
-            owner, seal = owner_reference(tenant), plan.encryption_key_secret_ref
-            wanted = jobs.drill(tenant, image, name, owner, plan.destination, seal)
-            if refused := await start(self._cluster, self._seen, wanted):
-                return msgspec.structs.replace(status, drill=found.plan, drill_failed=refused[:4096])
-            status = msgspec.structs.replace(status, drill_job=name)
-        status = msgspec.structs.replace(status, drill=found.plan)
-        if status.drill_job is None:
-            return status
-        job = job_of(self._seen, tenant.metadata.namespace, status.drill_job, tenant.metadata.uid)
-        condition = None if job is None else ended(job)
-        if job is None or condition is None:
-            gone = job is None and found.at is None
-            return msgspec.structs.replace(status, drill_job=None) if gone else status
-        came = await outcome(self._cluster, job, condition)
-        status = msgspec.structs.replace(status, drill_job=None)
-        if not came.succeeded:
-            message = f"The restore drill failed: {came.message}"
-            await tell(self._cluster, tenant, Reason.RESTORE_DRILL_FAILED, message, warning=True)
-            return msgspec.structs.replace(status, drill_failed=came.message[:4096])
-        for backup in mine:
-            if (backup.status.id or "").endswith(f"/{came.told['id']}"):
-                await self._write(
-                    backup, with_conditions(backup.status, now, backup, Verified=("True", "Restored", came.at))
-                )
-        await tell(self._cluster, tenant, "BackupVerified", f"The backup {came.told['id']} was restored and asked.")
-        return msgspec.structs.replace(status, drill_failed=None, last_verified_at=came.at)
 
     async def _advance(
         self, tenant: Tenant, backup: Backup, image: str, *, answers: bool, now: datetime.datetime
@@ -220,8 +177,10 @@ class BackingUp:
         name = backup.metadata.name
         if came.succeeded:
             status = completed(backup, came, target, tenant)
-            whole = {"Complete": ("True", "Completed", "It is whole."), "Failed": ("False", "Completed", "")}
-            await self._write(backup, with_conditions(status, now, backup, **whole))
+            left = came.told.get("notRemoved")
+            message = f"It is whole. Older ones could not be removed: {left}" if left else "It is whole."
+            whole = {"Complete": ("True", "Completed", message), "Failed": ("False", "Completed", "")}
+            await write(self._cluster, self._seen, backup, with_conditions(status, now, backup, **whole))
             await tell(self._cluster, tenant, "BackupCompleted", f"The backup {name} is at {status.location}.")
             await self._remove(
                 TenantKey(tenant.metadata.namespace, tenant.metadata.name), came.told.get("removed") or ()
@@ -252,8 +211,8 @@ class BackingUp:
             return None
         started = backup.status.started_at or text(now)
         status = msgspec.structs.replace(backup.status, phase="Running", attempts=number, started_at=started)
-        running = {"Complete": ("False", "Running", f"Attempt {number} is on.")}
-        if not await self._write(backup, with_conditions(status, now, backup, **running)):
+        running = {"Complete": ("False", *_on(number))}
+        if not await write(self._cluster, self._seen, backup, with_conditions(status, now, backup, **running)):
             return None
         name, uid = backup.metadata.name, backup.metadata.uid
         plan = tenant.spec.backup
@@ -275,10 +234,11 @@ class BackingUp:
 
     async def _watch_over(self, backup: Backup, job: Manifest, now: datetime.datetime) -> float:
         made = datetime.datetime.fromisoformat(job["metadata"]["creationTimestamp"])
-        if (now - made).total_seconds() >= HINDERED_SECONDS:
-            why = await hindrance(self._cluster, job)
-            if why:
-                await self._say(backup, "Running", "PodNotRunning", f"Its pod does not run: {why}", now)
+        waits = (now - made).total_seconds() >= HINDERED_SECONDS
+        why = await hindrance(self._cluster, job) if waits else ""
+        reason, message = ("PodNotRunning", f"Its pod does not run: {why}") if why else _on(backup.status.attempts or 1)
+        running = {"Complete": ("False", reason, message)}
+        await write(self._cluster, self._seen, backup, with_conditions(backup.status, now, backup, **running))
         return HINDERED_SECONDS
 
     async def _remove(self, key: TenantKey, ids: Iterable[str]) -> None:
@@ -295,26 +255,16 @@ class BackingUp:
     async def _say(self, backup: Backup, phase: BackupPhase, reason: str, message: str, now: datetime.datetime) -> None:
         status = msgspec.structs.replace(backup.status, phase=phase)
         failed = ("True" if phase == "Failed" else "False", reason, message)
-        await self._write(
-            backup, with_conditions(status, now, backup, Complete=("False", reason, message), Failed=failed)
+        await write(
+            self._cluster,
+            self._seen,
+            backup,
+            with_conditions(status, now, backup, Complete=("False", reason, message), Failed=failed),
         )
 
-    async def _write(self, backup: Backup, status: BackupStatus) -> bool:
-        """Whether the backup is still there."""
-        if status == backup.status:
-            return True
-        metadata = backup.metadata
-        manifest = {
-            "apiVersion": API_VERSION,
-            "kind": BACKUP_KIND,
-            "metadata": {"name": metadata.name, "namespace": metadata.namespace, "uid": metadata.uid},
-            "status": given(status),
-        }
-        try:
-            self._seen.put(BACKUP, await self._cluster.apply(BACKUP, manifest, subresource="status"))
-        except NotFound:
-            return False
-        return True
+
+def _on(number: int) -> tuple[str, str]:
+    return "Running", f"Attempt {number} is on."
 
 
 def _soonest(waits: Iterable[float | None]) -> float | None:

@@ -10,8 +10,7 @@ from memorybank_operator.api.shared import SecretKeyRef
 from memorybank_operator.api.status import Problem, Reason, RestoredStatus
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.backups import attempts
-from memorybank_operator.backups.attempts import Outcome, ended, hindrance, job_of, outcome, start
-from memorybank_operator.backups.backing_up import HINDERED_SECONDS
+from memorybank_operator.backups.attempts import HINDERED_SECONDS, Outcome, ended, hindrance, job_of, outcome, start
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.desired import jobs
 from memorybank_operator.desired.context import owner_reference
@@ -95,7 +94,10 @@ class Restoring:
             return _Source(asked.destination, asked.encryption_key_secret_ref, asked.id or "")
         found = self._seen.child(BACKUP, TenantKey(tenant.metadata.namespace, asked.backup_name))
         if found is None:
-            message = f"There is no MemoryBankBackup {asked.backup_name} in this namespace."
+            message = (
+                f"There is no MemoryBankBackup {asked.backup_name} in this namespace. Where the volume has its memories"
+                " already, make the tenant without restoreFrom."
+            )
             return Restored(problem=Problem(Reason.RESTORE_FAILED, message), again=WAIT_SECONDS)
         backup = msgspec.convert(found, Backup)
         status = backup.status
