@@ -38,7 +38,10 @@ async def end_state(kube: Kube, namespace: str) -> dict[str, Any]:
     told = [event for event in await kube.list(EVENT, namespace) if event["involvedObject"]["kind"] == TENANT.kind]
     # That there is no class and no node is this cluster's, and may be told or be over before it is.
     news = [event for event in told if event["reason"] not in ("StorageClassMissing", "Unschedulable")]
-    found["events"] = Counter(f"{event['involvedObject']['name']}: {event['reason']}" for event in news)
+    # What happened twice in the same words is one object with a count; in other words it would be two.
+    found["events"] = Counter[str]()
+    for event in news:
+        found["events"][f"{event['involvedObject']['name']}: {event['reason']}"] += event["count"]
     return found
 
 
