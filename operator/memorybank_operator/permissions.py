@@ -45,7 +45,7 @@ class Grant(NamedTuple):
 
 
 TENANTS: Final = (
-    Grant(TENANT, ("get", "list", "watch")),
+    Grant(TENANT, ("get", "list", "watch", "patch")),  # its finalizer, never its spec
     Grant(TENANT, ("patch",), "status"),
     Grant(BACKUP, ("list", "watch", "create", "delete")),
     Grant(BACKUP, ("patch",), "status"),

@@ -16,15 +16,15 @@ from memorybank_operator.answers import NamespaceTerminating, NotFound
 from memorybank_operator.api.status import Phase, Problem, Reason, TenantStatus
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.applying import apply_children, refresh_access
-from memorybank_operator.backups import BackingUp, Restored, Restoring, View
+from memorybank_operator.backups import BackingUp, Parting, Restored, Restoring, View, is_held
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.desired import Context, children
 from memorybank_operator.desired.access import endpoint
-from memorybank_operator.desired.context import owner_reference
 from memorybank_operator.desired.secrets import shown_secret
 from memorybank_operator.events import tell
+from memorybank_operator.inheritance import bequeath
 from memorybank_operator.keys import Keyring
-from memorybank_operator.kinds import BACKUP, CHILDREN, HTTP_ROUTE, POD, TENANT, VOLUME_CLAIM, Kind
+from memorybank_operator.kinds import BACKUP, CHILDREN, HTTP_ROUTE, POD, TENANT, Kind
 from memorybank_operator.looking import Looking
 from memorybank_operator.measured import Reading
 from memorybank_operator.observe import Observed, observe
@@ -67,6 +67,7 @@ class Reconciler:
         self._looking = Looking(cluster)
         self._backing_up = BackingUp(cluster, seen)
         self._restoring = Restoring(cluster, seen)
+        self._parting = Parting(cluster, seen, self._backing_up)
         self._keyrings: dict[TenantKey, Keyring] = {}
         self._stale: set[TenantKey] = set()
         self._deleted: dict[TenantKey, Manifest] = {}
@@ -155,6 +156,7 @@ class Reconciler:
             wanted = children(tenant, context)
             if await self._has_gone(tenant, wanted):
                 return None
+            await self._parting.hold(tenant)
             keyring = await self._keys(key, tenant)
             if plan.taken_back is not None:
                 tenant = await self._tell_taken_back(key, tenant, context, plan, plan.taken_back)
@@ -164,7 +166,12 @@ class Reconciler:
             restored = await self._restoring.look(key, tenant, plan.image, self._clock())
         plan = self.rolling.outcome(key, tenant, plan)
         view = View.as_it_was(tenant)
-        if not left_alone and BACKUP in context.served:
+        if tenant.metadata.deletion_timestamp and is_held(tenant):
+            parted = await self._parting.look(key, tenant, plan.image, context.served, self._clock())
+            if parted is None:
+                return None
+            view = parted
+        elif not left_alone and BACKUP in context.served:
             view = await self._backing_up.look(
                 key, tenant, plan.image, answers=answers(self._seen, key), now=self._clock()
             )
@@ -203,12 +210,7 @@ class Reconciler:
         """
         last = self._deleted.get(key)
         if last is not None and last["spec"].get("deletionPolicy") == "Delete":
-            tenant = msgspec.convert(last, Tenant)
-            claim = self._seen.child(VOLUME_CLAIM, key)
-            if claim is not None and "ownerReferences" not in claim["metadata"]:
-                owned = {"metadata": {"ownerReferences": [owner_reference(tenant)]}}
-                await self._cluster.merge(VOLUME_CLAIM, *key, owned)
-            await keys.bequeath(self._cluster, tenant)
+            await bequeath(self._cluster, self._seen, msgspec.convert(last, Tenant))
         self._deleted.pop(key, None)
 
     async def _has_gone(self, tenant: Tenant, wanted: Mapping[Kind, Manifest | None]) -> bool:

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
+
 from memorybank_backup.catalog import Catalog, Retention
 from memorybank_backup.destination import Bucket, Destination, Folder
 from memorybank_backup.drilling import drill
-from memorybank_backup.errors import SETTINGS, BackupError
+from memorybank_backup.errors import SETTINGS, TENANT_UNREACHABLE, BackupError
 from memorybank_backup.restoring import restore
 from memorybank_backup.sealing import AgeKey
+from memorybank_backup.serving import NotServingError, serving
 from memorybank_backup.taking import take
 from memorybank_backup.tenant import Tenant
 
@@ -33,6 +36,7 @@ Settings come from the environment:
 
   take:     TENANT_URL, API_KEY_FILE, TENANT_ID, BACKUP_KEY (the same for each attempt at one backup),
             BACKUP_RETENTION {"count", "days"}, LAST_ATTEMPT (true: the tenant keeps no copy of a failed one)
+  final:    CHROMA_DB_PATH, TENANT_ID, BACKUP_KEY, BACKUP_RETENTION, LAST_ATTEMPT: of a volume that no service has
   restore:  BACKUP_ID, CHROMA_DB_PATH, TENANT_ID, ERASURES_FILE (receipts as JSON lines, if there are any)
   drill:    BACKUP_ID (default: the latest), WORK_FOLDER
 
@@ -50,7 +54,7 @@ def main() -> int:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=("take", "restore", "drill"))
+    parser.add_argument("what", choices=tuple(_DO))
     what = parser.parse_args().what
     variables = os.environ
     try:
@@ -70,8 +74,22 @@ def main() -> int:
 
 
 def _take(variables: Mapping[str, str]) -> dict[str, Any]:
+    return _taken(variables, _text(variables, "TENANT_URL"), _file(variables, "API_KEY_FILE"))
+
+
+def _final(variables: Mapping[str, str]) -> dict[str, Any]:
+    root, tenant = Path(_text(variables, "CHROMA_DB_PATH")), _text(variables, "TENANT_ID")
+    _catalog(variables)  # what is wrong with the destination is known before a service is started
+    try:
+        with serving(root, tenant) as service:
+            return _taken(variables, service.url, service.key)
+    except (NotServingError, httpx.HTTPError) as error:
+        raise BackupError(TENANT_UNREACHABLE, str(error) or type(error).__name__) from error
+
+
+def _taken(variables: Mapping[str, str], url: str, api_key: str) -> dict[str, Any]:
     keep = _json(variables, "BACKUP_RETENTION", "{}")
-    with Tenant(_text(variables, "TENANT_URL"), _file(variables, "API_KEY_FILE")) as tenant:
+    with Tenant(url, api_key) as tenant:
         return take(
             tenant,
             _catalog(variables),
@@ -96,7 +114,7 @@ def _drill(variables: Mapping[str, str]) -> dict[str, Any]:
     return drill(_catalog(variables), variables.get("BACKUP_ID", ""), work, key=_key(variables))
 
 
-_DO: Final = {"take": _take, "restore": _restore, "drill": _drill}
+_DO: Final = {"take": _take, "final": _final, "restore": _restore, "drill": _drill}
 
 
 def _catalog(variables: Mapping[str, str]) -> Catalog:

@@ -1,16 +1,8 @@
 """The restore drill: a backup is restored into a throw-away folder, a service is started on it, and asked."""
 
-import contextlib
 import itertools
 import json
-import os
-import secrets
-import subprocess
-import sys
 import tempfile
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,9 +12,9 @@ from memorybank_backup.catalog import Catalog, Manifest
 from memorybank_backup.errors import DIFFERS, MISSING, BackupError
 from memorybank_backup.restoring import restore
 from memorybank_backup.sealing import Key
+from memorybank_backup.serving import NotServingError, serving
 
 _TENANT: Final = "drill"
-_START_SECONDS: Final = 300.0
 _ASKED_WORDS: Final = 12
 _LOOKED_AT: Final = 500
 
@@ -43,8 +35,10 @@ def drill(catalog: Catalog, backup_id: str, work: Path, *, key: Key | None) -> d
         # Whoever was erased since is in the backup, and is erased at a true restore: here the backup is compared.
         Path(folder, _TENANT, "erasures.ndjson").unlink()
         try:
-            with _serving(Path(folder)) as client:
+            with serving(Path(folder), _TENANT) as service, service.client() as client:
                 found = _compared(client, manifest)
+        except NotServingError as error:
+            raise BackupError(DIFFERS, f"the backup was restored, but {error}") from error
         except httpx.HTTPError as error:
             message = f"the restored service does not answer: {error or type(error).__name__}"
             raise BackupError(DIFFERS, message) from error
@@ -86,58 +80,3 @@ def _asked(client: httpx.Client, method: str, path: str, **given: Any) -> dict[s
     if not response.is_success:
         raise BackupError(DIFFERS, f"the restored service answers {response.status_code} to {method} {path}")
     return dict(response.json())
-
-
-@contextlib.contextmanager
-def _serving(folder: Path) -> Iterator[httpx.Client]:
-    """The memory service on this folder, on the loopback interface."""
-    key = secrets.token_urlsafe(32)
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "MEMORYBANK_MODEL_DIR")}
-    variables = {
-        **kept,
-        "HOME": str(folder),
-        "API_KEY": key,
-        "TENANT_ID": _TENANT,
-        "CHROMA_DB_PATH": str(folder),
-        "HOST": "127.0.0.1",
-        "PORT": "0",
-        "METRICS_PORT": "0",
-        "EMBEDDING_PROVIDER": "local",
-        "RATE_LIMIT_RPS": "0",
-    }
-    command = [sys.executable, "-m", "memorybank_service"]
-    process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    lines = list[str]()
-    port: list[int] = []
-    listening = threading.Event()
-    reader = threading.Thread(target=_listen, args=(process, lines, port, listening), daemon=True)
-    reader.start()
-    try:
-        listening.wait(_START_SECONDS)
-        if not port:
-            last = " ".join(lines[-1:]) or "it said nothing"
-            raise BackupError(DIFFERS, f"a service does not start on the restored memories: {last[:500]}")
-        headers = {"Authorization": f"Bearer {key}"}
-        address = f"http://127.0.0.1:{port[0]}"
-        with httpx.Client(base_url=address, headers=headers, timeout=120, trust_env=False) as client:
-            ends = time.monotonic() + _START_SECONDS
-            while client.get("/readyz").status_code != 200:
-                if time.monotonic() > ends or process.poll() is not None:
-                    raise BackupError(DIFFERS, "a service that has the restored memories does not become ready")
-                time.sleep(0.1)
-            yield client
-    finally:
-        process.terminate()
-        process.wait()
-        reader.join()
-
-
-def _listen(process: "subprocess.Popen[str]", lines: list[str], port: list[int], listening: threading.Event) -> None:
-    for line in process.stdout or ():
-        lines[:] = [*lines[-20:], line.strip()]
-        with contextlib.suppress(ValueError):
-            told = json.loads(line)
-            if told.get("message") == "listening":
-                port.append(int(told["port"]))
-                listening.set()
-    listening.set()

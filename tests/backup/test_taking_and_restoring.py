@@ -263,3 +263,31 @@ def test_bad_settings_are_named(tmp_path: Path, variables: dict[str, str], words
     ended = memorybank_backup("drill", tmp_path, {"WORK_FOLDER": str(tmp_path), **variables})
     assert (ended.status, ended.told["reason"]) == (2, "SettingsInvalid")
     assert words in ended.errors
+
+
+def test_the_final_one_is_of_the_volume_alone(service: RunningService, tenant: httpx.Client, tmp_path: Path) -> None:
+    store(tenant, *TEXTS)
+    before = found(tenant, "who painted the 7th lighthouse?")
+    service.kill()
+    destination = at_folder(tmp_path / "backups")
+    place = {"CHROMA_DB_PATH": str(tmp_path / "tenant" / "data"), "TENANT_ID": "default"}
+    last = memorybank_backup("final", tmp_path, {**place, **destination, **model(), "BACKUP_KEY": "uid"})
+    again = memorybank_backup("final", tmp_path, {**place, **destination, **model(), "BACKUP_KEY": "uid"})
+    assert last.status == 0, last.errors
+    assert last.told["memories"] == len(TEXTS)
+    assert again.status == 0, again.errors
+    new = {"CHROMA_DB_PATH": str(tmp_path / "new" / "data"), "TENANT_ID": "default"}
+    restored = memorybank_backup("restore", tmp_path, {**destination, **new, "BACKUP_ID": last.told["id"]})
+    assert restored.status == 0, restored.errors
+    with running(tmp_path / "new") as other:
+        assert found(other.ready(), "who painted the 7th lighthouse?") == before
+
+
+def test_a_volume_that_no_service_can_serve_is_told(tmp_path: Path) -> None:
+    (tmp_path / "tenant" / "default").mkdir(parents=True)
+    (tmp_path / "tenant" / "default" / "memory.db").write_bytes(b"no database at all" * 1000)
+    place = {"CHROMA_DB_PATH": str(tmp_path / "tenant"), "TENANT_ID": "default"}
+    ended = memorybank_backup("final", tmp_path, {**place, **at_folder(tmp_path / "backups"), **model()})
+    assert (ended.status, ended.told["reason"]) == (1, "TenantUnreachable")
+    assert "a service" in ended.told["message"]
+    assert not any(path.is_file() for path in (tmp_path / "backups").rglob("*"))

@@ -30,7 +30,7 @@ def taken(destination: dict[str, Any], seal: SecretKeyRef | None = None, **spec:
         OWNER,
         msgspec.convert(destination, Destination),
         seal,
-        SecretKeyRef(name="customer1-api-key", key="api-key"),
+        admin_key=SecretKeyRef(name="customer1-api-key", key="api-key"),
         key="uid",
         retention=RetentionRule(count=7, days=30),
         is_last=False,
@@ -82,3 +82,15 @@ def test_nothing_of_it_may_be_more_than_it_needs(destination: dict[str, Any]) ->
         "capabilities": {"drop": ["ALL"]},
     }
     assert "mb_" not in json.dumps(pod)
+
+
+@pytest.mark.parametrize(("under", "noted"), [("customers/older", "older-erasures"), ("elsewhere/older", None)])
+def test_a_restore_knows_erasures_that_came_after_the_backup_where_they_were_noted(
+    under: str, noted: str | None
+) -> None:
+    destination = msgspec.convert({"pvc": {"claimName": "backups"}}, Destination)
+    job = jobs.restore(tenant(), "i:1", "r-1", OWNER, destination, None, under=under, backup_id="b")
+    pod = job["spec"]["template"]["spec"]
+    maps = {one["name"]: one["configMap"] for one in pod["volumes"] if "configMap" in one}
+    assert maps == ({"erasures": {"name": noted, "optional": True}} if noted else {})
+    assert variables(pod).get("ERASURES_FILE") == (f"/etc/memorybank/erasures/{'erasures.ndjson'}" if noted else None)

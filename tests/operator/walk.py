@@ -171,6 +171,14 @@ async def back_up_on_demand_and_by_schedule(kube: Kube, namespace: str) -> None:
     await kube.change(namespace, backup=None)
 
 
+async def be_held_for_a_final_backup(kube: Kube, namespace: str) -> None:
+    plan = {"destination": {"pvc": {"claimName": "backups"}}}
+    await kube.change(namespace, backup=plan, deletionPolicy="Snapshot")
+    await kube.until(TENANT, namespace, "customer1", lambda found: found and "finalizers" in found["metadata"])
+    await kube.change(namespace, backup=None, deletionPolicy="Retain")
+    await kube.until(TENANT, namespace, "customer1", lambda found: found and "finalizers" not in found["metadata"])
+
+
 async def names(kube: Kube, kind: Kind, namespace: str) -> list[str]:
     return [one["metadata"]["name"] for one in await kube.list(kind, namespace)]
 
@@ -243,6 +251,7 @@ STEPS: Final[tuple[Step, ...]] = (
     wait_in_silence,
     ask_for_a_certificate,
     back_up_on_demand_and_by_schedule,
+    be_held_for_a_final_backup,
     hibernate_and_wake,
     move_from_ingress_to_gateway_and_inside,
     switch_off_what_can_be,

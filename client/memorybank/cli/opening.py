@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from memorybank import MemoryBankClient
     from memorybank.fleet.kubernetes.tenants import KubernetesTenants
 
-    Opening = MemoryBankClient | KubernetesTenants | None
+    Opening = MemoryBankClient | KubernetesTenants | tuple[MemoryBankClient, KubernetesTenants | None] | None
 else:
     Opening = object
 
@@ -42,6 +42,13 @@ def a_memory(options: Namespace, progress: Progress) -> Iterator[MemoryBankClien
 def the_fleet(options: Namespace, progress: Progress) -> Iterator[KubernetesTenants]:
     progress.say("waiting for the cluster")
     yield tenants(options)
+
+
+@contextmanager
+def one_memory(options: Namespace, progress: Progress) -> Iterator[tuple[MemoryBankClient, KubernetesTenants | None]]:
+    """A tenant's memory, and what runs it where it is of the cluster."""
+    with a_memory(options, progress) as client:
+        yield client, tenants(options) if options.tenant is not None else None
 
 
 def one_or_all(options: Namespace, progress: Progress) -> AbstractContextManager[Opening]:

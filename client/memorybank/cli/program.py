@@ -13,7 +13,7 @@ from typing import Any
 from memorybank import address
 from memorybank.cli import care, completion, moving, printing, remembering
 from memorybank.cli.command import Command
-from memorybank.cli.fleet import life, looking, running
+from memorybank.cli.fleet import keeping, life, looking, running
 from memorybank.cli.progress import Progress
 from memorybank.errors import ApiError, MemoryBankError
 from memorybank.fleet.errors import NotInTimeError, RefusedError
@@ -21,6 +21,7 @@ from memorybank.fleet.errors import NotInTimeError, RefusedError
 COMMANDS: Sequence[Command] = [
     *life.COMMANDS,
     *running.COMMANDS,
+    *keeping.COMMANDS,
     *looking.COMMANDS,
     *remembering.COMMANDS,
     *moving.COMMANDS,

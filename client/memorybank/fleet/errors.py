@@ -4,6 +4,7 @@ FleetError
   RefusedError           it answered and refuses, or cannot: no such tenant, no right, a wish that is none
     NoSuchThingError     there is no such object
     ExistsAlreadyError   there is one already
+    OutdatedError        it was changed by somebody else meanwhile
   SilentError            it gives no answer: a wrong address, no way to it
   NotInTimeError         it does what was asked, but was not done in the time given to it
 """
@@ -27,6 +28,10 @@ class NoSuchThingError(RefusedError):
 
 class ExistsAlreadyError(RefusedError):
     """There is one already."""
+
+
+class OutdatedError(RefusedError):
+    """It was changed by somebody else meanwhile."""
 
 
 class SilentError(FleetError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from memorybank.client import MemoryBankClient
+    from memorybank.records import Erasure
 
 Say = Callable[[str], None]
 """Takes what is being done now, for who waits."""
@@ -28,6 +29,28 @@ class NewTenant:
     """Whatever else is wished, as it stands in the resource."""
     if_not_exists: bool = False
     """One that is there with the same host name and key is taken for the one that is to be made."""
+
+
+@dataclass(frozen=True)
+class BackupWish:
+    """How a backup is to be; a destination as it stands in the resource."""
+
+    name: str | None = None
+    """None: one is made of the tenant's id and the time."""
+    destination: Mapping[str, Any] | None = None
+    """None: the tenant's own."""
+    encryption: Mapping[str, Any] | None = None
+    """The Secret and the field of a key of age; None: the tenant's own, at its own destination."""
+
+
+@dataclass(frozen=True)
+class RestoreSource:
+    """What a tenant is to begin with: a backup by its name, or a destination and a backup's id there."""
+
+    backup: str | None = None
+    destination: Mapping[str, Any] | None = None
+    id: str | None = None
+    encryption: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +95,23 @@ class Target(Protocol):
 
     def switch(self, tenant: str, state: str, *, seconds: float, say: Say) -> Answer:
         """Bring it into a state: `hibernate`, `wake`, `pause`, `resume`."""
+
+    def back_up(self, tenant: str, wish: BackupWish, *, seconds: float, wait: bool, say: Say) -> Answer:
+        """Take a backup; returns once it is whole, or without `wait` once it was asked for."""
+
+    def backups(self, tenant: str | None, *, everywhere: bool = False) -> Sequence[Answer]:
+        """Those of a tenant, or of all; the oldest first."""
+
+    def restore(self, wish: NewTenant, source: RestoreSource, *, seconds: float, wait: bool, say: Say) -> Answer:
+        """Make a tenant that begins with a backup."""
+
+    def clone(
+        self, tenant: str, wish: NewTenant, through: BackupWish, *, seconds: float, wait: bool, say: Say
+    ) -> Answer:
+        """Make a tenant that is as another one is now."""
+
+    def note_erasures(self, tenant: str, receipts: Sequence[Erasure]) -> str:
+        """Keep receipts outside the tenant, for whoever restores it; returns where they are."""
 
     def logs(self, tenant: str, lines: LogLines) -> Iterator[bytes]:
         """What it says, in pieces as they come."""

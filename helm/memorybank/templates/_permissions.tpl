@@ -2,7 +2,7 @@
 {{- define "memorybank.permissions.tenants" }}
 - apiGroups: [memorybank.dev]
   resources: [memorybanktenants]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, patch]
 - apiGroups: [memorybank.dev]
   resources: [memorybanktenants/status]
   verbs: [patch]

@@ -26,6 +26,9 @@ TEMPLATE_ANNOTATION: Final = f"{GROUP}/template"
 ACCESS_ANNOTATION: Final = f"{GROUP}/access"
 """On a running pod: the digest of its access file; changing it makes the kubelet refresh the volume at once."""
 
+FINAL_BACKUP_FINALIZER: Final = f"{GROUP}/final-backup"
+"""On a tenant under `deletionPolicy: Snapshot`: it goes only when its final backup is whole."""
+
 BACKUP_SELECTOR: Final = f"{MANAGED_BY_LABEL}={FIELD_MANAGER},app.kubernetes.io/component=backup"
 """Jobs that take, restore or try out backups, and their pods."""
 CHILD_SELECTOR: Final = f"{MANAGED_BY_LABEL}={FIELD_MANAGER},app.kubernetes.io/component=tenant"
@@ -64,3 +67,8 @@ def api_key_secret(tenant: str, key: str) -> str:
 def access_secret(tenant: str) -> str:
     """The Secret with the digests that the tenant's pod mounts."""
     return f"{tenant}-access"
+
+
+def erasures_map(tenant: str) -> str:
+    """The ConfigMap with receipts of a tenant's erasures, which the command line notes."""
+    return f"{tenant}-erasures"

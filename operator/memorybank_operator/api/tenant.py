@@ -235,8 +235,11 @@ class TenantSpec(Part, frozen=True):
         Annotated[RestoreFrom, Meta(description="A backup that the tenant begins with. At creation only.")] | None
     ) = None
     deletion_policy: Annotated[
-        Literal["Retain", "Delete"],
-        Meta(description="What becomes of the volume and the keys when the tenant is deleted."),
+        Literal["Retain", "Delete", "Snapshot"],
+        Meta(
+            description="What becomes of the volume and the keys when the tenant is deleted; Snapshot: they go, after"
+            " a final backup."
+        ),
     ] = "Retain"
     deletion_protection: Annotated[
         bool, Meta(description="The API server refuses to delete the tenant, where the chart's policy is installed.")
@@ -251,6 +254,11 @@ class TenantSpec(Part, frozen=True):
             " || (self.llm.apiKeySecretRef.name == self.embedding.apiKeySecretRef.name"
             " && self.llm.apiKeySecretRef.key == self.embedding.apiKeySecretRef.key)",
             message="llm and embedding of one provider share its key: name the same apiKeySecretRef in both, or in one",
+        ),
+        Rule(
+            rule="self.deletionPolicy != 'Snapshot' || has(self.backup)",
+            message="deletionPolicy Snapshot needs spec.backup, which says where the final backup goes",
+            field_path=".deletionPolicy",
         ),
         Rule(
             rule="has(self.restoreFrom) == has(oldSelf.restoreFrom) && (!has(self.restoreFrom)"

@@ -5,23 +5,36 @@ a Job has the attempt in its name: an operator that is killed in between makes n
 """
 
 import datetime
+import functools
 import logging
 from collections.abc import Iterable
 from typing import Any, Final, Self
 
 import msgspec
 
-from memorybank_operator.answers import Conflict, NamespaceTerminating, NotFound, Refused
+from memorybank_operator.answers import Conflict, NotFound
 from memorybank_operator.api.backup import Backup, BackupPhase
-from memorybank_operator.api.names import API_VERSION, BACKUP_KIND, child_labels
+from memorybank_operator.api.names import API_VERSION, BACKUP_KIND
+from memorybank_operator.api.shared import SecretKeyRef
 from memorybank_operator.api.status import BackupsStatus, ConditionType, Reason
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.backups import attempts
 from memorybank_operator.backups.attempts import HINDERED_SECONDS, Outcome, ended, hindrance, job_of, outcome, start
 from memorybank_operator.backups.drilling import Drilling
-from memorybank_operator.backups.schedule import NoScheduleError, due, text
-from memorybank_operator.backups.standing import OVER, Target, admin_key, completed, ready, target_of, with_conditions
-from memorybank_operator.backups.writing import write
+from memorybank_operator.backups.schedule import NoScheduleError, text
+from memorybank_operator.backups.scheduling import Scheduling
+from memorybank_operator.backups.standing import (
+    OVER,
+    Target,
+    admin_key,
+    completed,
+    final_name,
+    is_final,
+    ready,
+    target_of,
+    with_conditions,
+)
+from memorybank_operator.backups.writing import create, write
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.desired import jobs
 from memorybank_operator.events import tell
@@ -33,7 +46,8 @@ logger = logging.getLogger(__name__)
 
 Manifest = dict[str, Any]
 
-SCHEDULED_ANNOTATION: Final = "memorybank.dev/scheduled-at"
+FINAL_ANNOTATION: Final = "memorybank.dev/final-backup-of"
+"""The uid of the tenant that is being deleted."""
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +71,7 @@ class BackingUp:
 
     def __init__(self, cluster: Cluster, seen: Seen) -> None:
         self._cluster, self._seen = cluster, seen
+        self._scheduling = Scheduling(cluster, seen)
         self._drilling = Drilling(cluster, seen)
 
     async def look(self, key: TenantKey, tenant: Tenant, image: str, *, answers: bool, now: datetime.datetime) -> View:
@@ -68,7 +83,7 @@ class BackingUp:
         verdict = None
         if plan is not None:
             try:
-                status, again = await self._schedule(tenant, status, mine, now)
+                status, again = await self._scheduling.look(tenant, status, mine, now)
                 waits.append(again)
                 status, again = await self._drilling.look(tenant, image, status, mine, now)
                 waits.append(again)
@@ -88,6 +103,25 @@ class BackingUp:
         verdict = verdict or ready(status, mine, has_schedule=plan.schedule is not None)
         return View(status=status, verdict=verdict, again=_soonest(waits))
 
+    async def last(
+        self, key: TenantKey, tenant: Tenant, image: str, now: datetime.datetime
+    ) -> tuple[Backup | None, float | None]:
+        """Bring the final backup of a tenant that is being deleted one step on; how it stands then.
+
+        None: somebody has deleted it just now.
+        """
+        name = final_name(tenant)
+        for backup in self._backups(key):
+            if backup.metadata.name != name and backup.status.phase not in OVER:
+                message = f"The tenant is being deleted: its final backup {name} takes its place."
+                await self._say(backup, "Failed", "TenantDeleted", message, now)
+        if self._backup(key, name) is None:
+            await create(self._cluster, self._seen, tenant, name, {FINAL_ANNOTATION: tenant.metadata.uid})
+        again, found = None, self._backup(key, name)
+        if found is not None and found.status.phase not in OVER:
+            again = await self._advance(tenant, found, image, answers=False, now=now)
+        return self._backup(key, name), again
+
     async def forsake(self, key: TenantKey, now: datetime.datetime) -> None:
         """There is no such tenant: what was to be backed up of it cannot be."""
         for backup in self._backups(key):
@@ -95,52 +129,13 @@ class BackingUp:
                 message = f"There is no tenant {key.name} in this namespace."
                 await self._say(backup, "Failed", "TenantNotFound", message, now)
 
+    def _backup(self, key: TenantKey, name: str) -> Backup | None:
+        return next((backup for backup in self._backups(key) if backup.metadata.name == name), None)
+
     def _backups(self, key: TenantKey) -> list[Backup]:
         """The oldest first."""
         found = [msgspec.convert(manifest, Backup) for kind, manifest in self._seen.children(key) if kind is BACKUP]
         return sorted(found, key=lambda one: (one.metadata.creation_timestamp, one.metadata.name))
-
-    async def _schedule(
-        self, tenant: Tenant, status: BackupsStatus, mine: list[Backup], now: datetime.datetime
-    ) -> tuple[BackupsStatus, float | None]:
-        """Make the backup that is due; answers how the schedule stands then, and in how many seconds to look again."""
-        plan = tenant.spec.backup
-        if plan is None or plan.schedule is None:
-            return msgspec.structs.replace(status, plan=None), None
-        found = due(plan.schedule, status.plan, now)
-        if found.at is not None:
-            if tenant.spec.hibernate:
-                return status, None  # nothing changes while it sleeps; it is caught up with afterwards
-            if any(backup.status.phase not in OVER for backup in mine):
-                logger.info("a scheduled backup is left out, as one is under way", extra={"reason": "BackupSkipped"})
-            elif not await self._make(tenant, found.at):
-                return status, HINDERED_SECONDS  # it is still due
-        return msgspec.structs.replace(status, plan=found.plan), (found.next - now).total_seconds() + 1.0
-
-    async def _make(self, tenant: Tenant, at: datetime.datetime) -> bool:
-        """Whether the backup of this time is there."""
-        metadata = tenant.metadata
-        manifest = {
-            "apiVersion": API_VERSION,
-            "kind": BACKUP_KIND,
-            "metadata": {
-                "name": f"{metadata.name}-{at:%y%m%d%H%M}",
-                "namespace": metadata.namespace,
-                "labels": child_labels(metadata.name),
-                "annotations": {SCHEDULED_ANNOTATION: text(at)},
-            },
-            "spec": {"tenantRef": {"name": metadata.name}},
-        }
-        try:
-            self._seen.put(BACKUP, await self._cluster.create(BACKUP, manifest))
-        except Conflict:
-            return True  # made by the same time of the schedule already
-        except NamespaceTerminating:
-            raise
-        except Refused as error:
-            logger.warning("a scheduled backup is refused: %s", error, extra={"reason": "BackupRefused"})
-            return False
-        return True
 
     async def _advance(
         self, tenant: Tenant, backup: Backup, image: str, *, answers: bool, now: datetime.datetime
@@ -161,7 +156,7 @@ class BackingUp:
             again = await self._take_in(tenant, backup, target, number, came, now)
             if again is not None:
                 return again
-        if tenant.spec.hibernate or not answers:
+        if not is_final(tenant, backup) and (tenant.spec.hibernate or not answers):
             why = "it sleeps" if tenant.spec.hibernate else "it does not answer"
             message = f"The tenant cannot be backed up while {why}."
             await self._say(backup, backup.status.phase or "Pending", "TenantNotAvailable", message, now)
@@ -205,7 +200,7 @@ class BackingUp:
     ) -> float | None:
         """Begin an attempt; the status says so first."""
         admin = admin_key(tenant, now)
-        if admin is None:
+        if admin is None and not is_final(tenant, backup):
             message = "No API key of the tenant has the scope admin: add one to spec.apiKeys."
             await self._say(backup, "Pending", "AdminKeyMissing", message, now)
             return None
@@ -214,20 +209,7 @@ class BackingUp:
         running = {"Complete": ("False", *_on(number))}
         if not await write(self._cluster, self._seen, backup, with_conditions(status, now, backup, **running)):
             return None
-        name, uid = backup.metadata.name, backup.metadata.uid
-        plan = tenant.spec.backup
-        wanted = jobs.take(
-            tenant,
-            image,
-            f"{name}-{number}",
-            {"apiVersion": API_VERSION, "kind": BACKUP_KIND, "name": name, "uid": uid},
-            target.destination,
-            target.seal,
-            admin,
-            key=uid,
-            retention=plan.retention if plan is not None and backup.spec.destination is None else None,
-            is_last=number >= attempts.MOST,
-        )
+        wanted = _job(tenant, backup, target, number, image, admin)
         if refused := await start(self._cluster, self._seen, wanted):
             await self._say(msgspec.structs.replace(backup, status=status), "Running", "Refused", refused, now)
         return HINDERED_SECONDS
@@ -261,6 +243,21 @@ class BackingUp:
             backup,
             with_conditions(status, now, backup, Complete=("False", reason, message), Failed=failed),
         )
+
+
+def _job(
+    tenant: Tenant, backup: Backup, target: Target, number: int, image: str, admin: SecretKeyRef | None
+) -> Manifest:
+    """Without a key of the tenant's: its final backup."""
+    name, uid, plan = backup.metadata.name, backup.metadata.uid, tenant.spec.backup
+    make = functools.partial(
+        jobs.final if admin is None or is_final(tenant, backup) else functools.partial(jobs.take, admin_key=admin),
+        key=uid,
+        retention=plan.retention if plan is not None and backup.spec.destination is None else None,
+        is_last=number >= attempts.MOST,
+    )
+    owner = {"apiVersion": API_VERSION, "kind": BACKUP_KIND, "name": name, "uid": uid}
+    return make(tenant, image, f"{name}-{number}", owner, target.destination, target.seal)
 
 
 def _on(number: int) -> tuple[str, str]:

@@ -45,6 +45,15 @@ def ready(status: BackupsStatus, mine: list[Backup], *, has_schedule: bool) -> V
     return Verdict(True, Reason.BACKED_UP, f"The last backup was whole at {status.last_completed_at}.{verified}")
 
 
+def final_name(tenant: Tenant) -> str:
+    """Of the backup that is taken when the tenant is deleted: another one's of that name is another."""
+    return f"{tenant.metadata.name}-final-{tenant.metadata.uid[:8]}"
+
+
+def is_final(tenant: Tenant, backup: Backup) -> bool:
+    return tenant.metadata.deletion_timestamp is not None and backup.metadata.name == final_name(tenant)
+
+
 def target_of(tenant: Tenant, backup: Backup) -> Target | None:
     """Where a backup goes, and by which key: what it says itself, else the tenant's."""
     plan, spec = tenant.spec.backup, backup.spec

@@ -7,7 +7,7 @@ import json
 from typing import Any, Final
 
 from memorybank_operator.api.backup import Destination, RetentionRule
-from memorybank_operator.api.names import backup_labels
+from memorybank_operator.api.names import backup_labels, erasures_map
 from memorybank_operator.api.shared import SecretKeyRef
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.desired.context import given
@@ -27,6 +27,7 @@ _DESTINATION_FOLDER, _KEY_FOLDER, _SEAL_FOLDER, _WORK_FOLDER = (
     "/etc/memorybank/encryption",
     "/work",
 )
+_ERASURES_FOLDER, _ERASURES_FILE = "/etc/memorybank/erasures", "erasures.ndjson"
 _RESOURCES: Final = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
 
 
@@ -37,8 +38,8 @@ def take(
     owner: Manifest,
     destination: Destination,
     seal: SecretKeyRef | None,
-    admin_key: SecretKeyRef,
     *,
+    admin_key: SecretKeyRef,
     key: str,
     retention: RetentionRule | None,
     is_last: bool,
@@ -59,6 +60,37 @@ def take(
     return _job(tenant, name, owner, pod)
 
 
+def final(
+    tenant: Tenant,
+    image: str,
+    name: str,
+    owner: Manifest,
+    destination: Destination,
+    seal: SecretKeyRef | None,
+    *,
+    key: str,
+    retention: RetentionRule | None,
+    is_last: bool,
+) -> Manifest:
+    """One attempt at the backup of a tenant that is being deleted: the volume itself, which nobody has any more.
+
+    It needs nothing else of the tenant's, as all of that may be gone already: not even its service account.
+    """
+    variables = {
+        "TENANT_ID": tenant.metadata.name,
+        "CHROMA_DB_PATH": DATA_FOLDER,
+        "BACKUP_UNDER": f"{tenant.metadata.namespace}/{tenant.metadata.name}",
+        "BACKUP_KEY": key,
+        "BACKUP_RETENTION": json.dumps(given(retention) or {}),
+        "LAST_ATTEMPT": "true" if is_last else "false",
+    }
+    pod = _pod(tenant, image, "final", variables, destination, seal)
+    del pod["serviceAccountName"]
+    _mount_data(pod, tenant)
+    pod["containers"][0]["resources"] = given(tenant.spec.resources)
+    return _job(tenant, name, owner, pod)
+
+
 def restore(
     tenant: Tenant,
     image: str,
@@ -70,7 +102,10 @@ def restore(
     under: str,
     backup_id: str,
 ) -> Manifest:
-    """Into the tenant's own volume, which no other pod has yet."""
+    """Into the tenant's own volume, which no other pod has yet.
+
+    Erasures that came after the backup stand beside the tenant that it is of, where that is of this namespace.
+    """
     variables = {
         "TENANT_ID": tenant.metadata.name,
         "CHROMA_DB_PATH": DATA_FOLDER,
@@ -78,8 +113,10 @@ def restore(
         "BACKUP_ID": backup_id,
     }
     pod = _pod(tenant, image, "restore", variables, destination, seal)
-    pod["volumes"].append({"name": "data", "persistentVolumeClaim": {"claimName": tenant.metadata.name}})
-    pod["containers"][0]["volumeMounts"].append({"name": "data", "mountPath": DATA_FOLDER})
+    _mount_data(pod, tenant)
+    namespace, _, source = under.rpartition("/")
+    if namespace == tenant.metadata.namespace:
+        _mount_erasures(pod, source)
     return _job(tenant, name, owner, pod)
 
 
@@ -181,6 +218,18 @@ def _reach(pod: Manifest, destination: Destination) -> None:
             reference = {"secretKeyRef": {"name": secret, "key": variable}}
             container["env"].append({"name": variable, "valueFrom": reference})
     container["env"].append({"name": "BACKUP_DESTINATION", "value": json.dumps(told)})
+
+
+def _mount_data(pod: Manifest, tenant: Tenant) -> None:
+    pod["volumes"].append({"name": "data", "persistentVolumeClaim": {"claimName": tenant.metadata.name}})
+    pod["containers"][0]["volumeMounts"].append({"name": "data", "mountPath": DATA_FOLDER})
+
+
+def _mount_erasures(pod: Manifest, source: str) -> None:
+    container, noted = pod["containers"][0], {"name": erasures_map(source), "optional": True}
+    pod["volumes"].append({"name": "erasures", "configMap": noted})
+    container["volumeMounts"].append({"name": "erasures", "mountPath": _ERASURES_FOLDER, "readOnly": True})
+    container["env"].append({"name": "ERASURES_FILE", "value": f"{_ERASURES_FOLDER}/{_ERASURES_FILE}"})
 
 
 def _mount_secret(pod: Manifest, name: str, secret: SecretKeyRef, folder: str) -> None:

@@ -6,6 +6,7 @@
 import datetime
 from typing import Final
 
+from memorybank_operator.api.names import FINAL_BACKUP_FINALIZER
 from memorybank_operator.api.shared import LocalReference
 from memorybank_operator.api.status import ConditionType, Phase, Reason, TenantStatus
 from memorybank_operator.api.tenant import Tenant
@@ -104,7 +105,10 @@ def _ready(  # noqa: PLR0911 (a list of cases)
     observed: Observed,
 ) -> Verdict:
     if tenant.metadata.deletion_timestamp:
-        return Verdict(False, Reason.TERMINATING, "The tenant is being deleted.")
+        backup = observed.backup_verdict
+        held = FINAL_BACKUP_FINALIZER in tenant.metadata.finalizers and backup is not None
+        also = f" {backup.message}" if held and backup is not None else ""
+        return Verdict(False, Reason.TERMINATING, f"The tenant is being deleted.{also}")
     if tenant.spec.paused:
         return Verdict(None, Reason.PAUSED, "The operator leaves the tenant alone while spec.paused is true.")
     if stalled.status:

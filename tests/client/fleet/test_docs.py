@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.client.fleet.conftest import KEY, Fleet
+from tests.client.fleet.playing import backups_played
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "command-line.md").read_text()
@@ -39,6 +40,7 @@ def test_the_examples_of_the_page_run(fleet: Fleet, tmp_path: Path, monkeypatch:
         if language == "python":
             exec(compile(text, "docs/command-line.md", "exec"), names)  # noqa: S102 - our own page
             continue
-        ended = subprocess.run(["bash", "-euc", script(text)], text=True, capture_output=True, check=False)
+        with backups_played(fleet):
+            ended = subprocess.run(["bash", "-euc", script(text)], text=True, capture_output=True, check=False)
         assert ended.returncode == 0, f"{script(text)}\n{ended.stderr}"
     assert names["tenant"]["domain"] == "customer4.example.com"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
 import sys
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memorybank.cli.arguments import add_everywhere, add_patience
 from memorybank.cli.command import Command
+from memorybank.cli.fleet.wishes import ID_RULE, add_new_tenant, new_tenant
 from memorybank.cli.opening import the_fleet
 from memorybank.cli.progress import Progress
 from memorybank.cli.table import Column
@@ -20,71 +17,18 @@ from memorybank.cli.units import shown_bytes
 if TYPE_CHECKING:
     from memorybank.fleet.target import Target
 
-TENANT_ID, LONGEST_ID = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?"), 40
-ID_RULE = f"at most {LONGEST_ID} lower-case letters, digits and '-', beginning with a letter"
-SPEC_VARIABLE = "MEMORYBANK_TENANT_SPEC"
-
 
 def _create(target: Target, options: Namespace, progress: Progress) -> Any:
-    from memorybank.fleet.kubernetes.keys import checked
-    from memorybank.fleet.target import NewTenant
-
-    if not TENANT_ID.fullmatch(options.id) or len(options.id) > LONGEST_ID:
-        raise ValueError(f"{options.id!r} can be no tenant's id: {ID_RULE}")
-    hostname = options.hostname if options.domain is None else f"{options.id}.{options.domain.strip('.')}"
-    spec = _spec(options.spec)
-    if options.size is not None:
-        spec["storage"] = {**spec.get("storage", {}), "size": options.size}
-    if options.image is not None:
-        spec["image"] = options.image
-    key = checked(sys.stdin.read().strip()) if options.api_key_stdin else None
-    wish = NewTenant(options.id, hostname, key, spec, options.if_not_exists)
+    wish = new_tenant(options, options.id)
     return target.create(wish, seconds=options.timeout, wait=options.wait, say=progress.say)
 
 
 def _create_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help=ID_RULE)
-    named = parser.add_mutually_exclusive_group()
-    named.add_argument("--domain", metavar="BASE", help="the base domain: the tenant is reached at ID.BASE")
-    named.add_argument("--hostname", metavar="FQDN", help="its whole host name; without either: within the cluster")
-    parser.add_argument("--api-key-stdin", action="store_true", help="its key comes on standard input; else generated")
+    add_new_tenant(parser)
     parser.add_argument("--wait", action="store_true", help="until it answers, and not only until it has a key")
     parser.add_argument("--if-not-exists", action="store_true", help="take one that is there with the same host name")
-    parser.add_argument("--size", metavar="20Gi", help="of its volume")
-    parser.add_argument("--image", metavar="IMAGE", help="of the memory service; default: the operator's")
-    parser.add_argument(
-        "--spec",
-        type=Path,
-        metavar="FILE",
-        help=f"the rest of its spec as JSON or YAML (TLS, limits, models); default: the file ${SPEC_VARIABLE} names",
-    )
     add_patience(parser, 120)
-
-
-def _spec(file: Path | None) -> dict[str, Any]:
-    """The spec alone, or a whole MemoryBankTenant that has one."""
-    chosen = file or (Path(os.environ[SPEC_VARIABLE]) if os.environ.get(SPEC_VARIABLE) else None)
-    if chosen is None:
-        return {}
-    text = chosen.read_text()
-    try:
-        found = json.loads(text)
-    except ValueError:
-        found = _yaml(text, chosen)
-    if isinstance(found, dict) and "kind" in found:
-        found = found.get("spec")
-    if not isinstance(found, dict):
-        raise ValueError(f"{chosen} is no spec of a tenant: fields such as `storage: {{size: 20Gi}}`")
-    return found
-
-
-def _yaml(text: str, file: Path) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{file} is neither JSON nor YAML: {error}") from None
 
 
 def _list(target: Target, options: Namespace, progress: Progress) -> Any:

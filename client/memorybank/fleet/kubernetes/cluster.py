@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, NoReturn
 from urllib.parse import urlencode
 
-from memorybank.fleet.errors import ExistsAlreadyError, NoSuchThingError, RefusedError, SilentError
+from memorybank.fleet.errors import ExistsAlreadyError, NoSuchThingError, OutdatedError, RefusedError, SilentError
 from memorybank.fleet.kubernetes.configuration import Connection, Where, connection
 from memorybank.fleet.kubernetes.kinds import TENANT, Kind, Manifest
 
@@ -174,6 +174,8 @@ class Cluster:
             raise NoSuchThingError(message)
         if status == 409 and "already exists" in message:
             raise ExistsAlreadyError(f"{what} exists already in namespace {self.namespace}")
+        if status == 409 and "has been modified" in message:
+            raise OutdatedError(f"{what} was changed by somebody else just now")
         if status == 403 and "forbidden: User" in message:
             raise RefusedError(f"{message}: ask who runs the cluster for that right")
         raise RefusedError(f"the API server refuses {what}: {message}" if what else message)

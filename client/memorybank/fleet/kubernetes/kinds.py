@@ -43,6 +43,8 @@ class Kind:
 
 
 TENANT = Kind(GROUP, VERSION, "MemoryBankTenant", "memorybanktenants")
+BACKUP = Kind(GROUP, VERSION, "MemoryBankBackup", "memorybankbackups")
+CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 SECRET = Kind("", "v1", "Secret", "secrets")
 POD = Kind("", "v1", "Pod", "pods")
 SERVICE = Kind("", "v1", "Service", "services")

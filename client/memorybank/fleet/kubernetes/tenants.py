@@ -6,13 +6,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from memorybank.fleet.kubernetes import creating, deleting, logs, rotating, switching, updating, view
+from memorybank.fleet.kubernetes import (
+    backing_up,
+    creating,
+    deleting,
+    erasures,
+    logs,
+    restoring,
+    rotating,
+    switching,
+    updating,
+    view,
+)
 from memorybank.fleet.kubernetes.cluster import Cluster
 from memorybank.fleet.kubernetes.kinds import TENANT
-from memorybank.fleet.target import Answer, LogLines, NewTenant, Say
+from memorybank.fleet.target import Answer, BackupWish, LogLines, NewTenant, RestoreSource, Say
 
 if TYPE_CHECKING:
     from memorybank.client import MemoryBankClient
+    from memorybank.records import Erasure
 
 
 class KubernetesTenants:
@@ -54,6 +66,23 @@ class KubernetesTenants:
 
     def switch(self, tenant: str, state: str, *, seconds: float, say: Say) -> Answer:
         return switching.switch(self.cluster, tenant, state, seconds=seconds, say=say)
+
+    def back_up(self, tenant: str, wish: BackupWish, *, seconds: float, wait: bool, say: Say) -> Answer:
+        return backing_up.back_up(self.cluster, tenant, wish, seconds=seconds, wait=wait, say=say)
+
+    def backups(self, tenant: str | None, *, everywhere: bool = False) -> Sequence[Answer]:
+        return backing_up.backups(self.cluster, tenant, everywhere=everywhere)
+
+    def restore(self, wish: NewTenant, source: RestoreSource, *, seconds: float, wait: bool, say: Say) -> Answer:
+        return restoring.restore(self.cluster, wish, source, seconds=seconds, wait=wait, say=say)
+
+    def clone(
+        self, tenant: str, wish: NewTenant, through: BackupWish, *, seconds: float, wait: bool, say: Say
+    ) -> Answer:
+        return restoring.clone(self.cluster, tenant, wish, through, seconds=seconds, wait=wait, say=say)
+
+    def note_erasures(self, tenant: str, receipts: Sequence[Erasure]) -> str:
+        return erasures.note(self.cluster, tenant, receipts)
 
     def logs(self, tenant: str, lines: LogLines) -> Iterator[bytes]:
         return logs.logs(self.cluster, tenant, lines)

@@ -59,6 +59,27 @@ def line(tenant: Manifest) -> Answer:
     }
 
 
+def backup_line(backup: Manifest) -> Answer:
+    """What `backups` says of one."""
+    metadata, status = backup["metadata"], backup.get("status") or {}
+    return {
+        "backup": metadata["name"],
+        "namespace": metadata["namespace"],
+        "tenant_id": backup["spec"]["tenantRef"]["name"],
+        "phase": status.get("phase", "Pending"),
+        "created_at": metadata["creationTimestamp"],
+        "taken_at": status.get("takenAt"),
+        "completed_at": status.get("completedAt"),
+        "memories": status.get("memories"),
+        "bytes": status.get("bytes"),
+        "sha256": status.get("sha256"),
+        "verified": condition(backup, "Verified").get("status") == "True",
+        "location": status.get("location"),
+        "id": status.get("id"),
+        "message": condition(backup, "Complete").get("message"),
+    }
+
+
 def whole(tenant: Manifest) -> Answer:
     """What `info` says of it."""
     place = key_place(tenant)
