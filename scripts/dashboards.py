@@ -60,6 +60,25 @@ FLEET = (
         "percentunit",
         (("topk(20, memorybank_volume_used_bytes / memorybank_volume_capacity_bytes)", TENANT_LEGEND),),
     ),
+    Panel(
+        "Hours since the last backup",
+        "h",
+        (
+            (
+                "topk(20, (time() - (memorybank_operator_backup_completed_timestamp_seconds > 0)) / 3600)",
+                "{{tenant_namespace}}/{{tenant}}",
+            ),
+        ),
+    ),
+    Panel(
+        "Tenants whose backup or restore drill failed",
+        "short",
+        (
+            ("sum(memorybank_operator_backup_failed) or vector(0)", "backup"),
+            ("sum(memorybank_operator_restore_drill_failed) or vector(0)", "restore drill"),
+        ),
+        "stat",
+    ),
     Panel("Largest tenants", "short", (('topk(20, memorybank_memories{state="active"})', TENANT_LEGEND),)),
     Panel("Memories by state", "short", (("sum by (state) (memorybank_memories)", "{{state}}"),)),
 )

@@ -39,11 +39,12 @@ class Component:
     package: str = "."
     links: tuple[str, ...] = ()
     ldflags: str = "-s -w"
+    tags: str = ""
     prepare: Callable[[Path], None] | None = field(default=None, compare=False)
 
     def key(self) -> str:
         """A digest of the sources, of how they are built and of the compiler."""
-        total = hashlib.sha256(f"{go_version()}\0{self.package}\0{self.links}\0{self.ldflags}\0".encode())
+        total = hashlib.sha256(f"{go_version()}\0{self.package}\0{self.links}\0{self.ldflags}\0{self.tags}".encode())
         for path in sorted(path for path in self.source.rglob("*") if path.is_file()):
             total.update(f"{path.relative_to(self.source)}\0{sha256(path)}\0".encode())
         return total.hexdigest()[:12]
@@ -109,7 +110,7 @@ def _build(component: Component, folder: Path) -> None:
         shutil.copytree(component.source, source)
         if component.prepare:
             component.prepare(source)
-        command = ["go", "build", "-trimpath", "-ldflags", component.ldflags, "-o", str(folder / component.name)]
+        command = ["go", "build", "-trimpath", "-tags", component.tags, "-ldflags", component.ldflags, "-o", str(folder / component.name)]
         environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-mod=readonly -buildvcs=false"}
         done = subprocess.run(
             [*command, component.package], cwd=source, env=environment, text=True, capture_output=True, check=False

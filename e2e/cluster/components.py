@@ -69,6 +69,12 @@ def module(name: str, directory: Path) -> Path:
     return Path(answer["Dir"])
 
 
+def _prometheus(name: str, title: str) -> Component:
+    """Without the clients of all the clouds that it can look for targets in."""
+    package = f"github.com/prometheus/prometheus/cmd/{name}"
+    return Component(name, title, TOOLS / "prometheus", package, tags="remove_all_sd,enable_kubernetes_sd")
+
+
 def tool(name: str, title: str, package: str) -> Component:
     return Component(name, title, TOOLS / name, package)
 
@@ -99,6 +105,8 @@ COMPONENTS = {
         tool("kwok", "kwok 0.8.0", "sigs.k8s.io/kwok/cmd/kwok"),
         tool("kubeconform", "kubeconform 0.7.0", "github.com/yannh/kubeconform/cmd/kubeconform"),
         tool("versitygw", "the S3 server of the tests", "github.com/versity/versitygw/cmd/versitygw"),
+        _prometheus("prometheus", "Prometheus 3.16.0"),
+        _prometheus("promtool", "promtool 3.16.0"),
         Component("probe", "the probe of the cluster's tests", TOOLS / "probe"),
     )
 }

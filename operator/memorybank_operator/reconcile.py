@@ -16,7 +16,7 @@ from memorybank_operator.answers import NamespaceTerminating, NotFound
 from memorybank_operator.api.status import Phase, Problem, Reason, TenantStatus
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.applying import apply_children, refresh_access
-from memorybank_operator.backups import BackingUp, Parting, Restored, Restoring, View, is_held
+from memorybank_operator.backups import BackingUp, Parting, Restored, Restoring, View, figures, is_held
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.desired import Context, children
 from memorybank_operator.desired.access import endpoint
@@ -98,6 +98,7 @@ class Reconciler:
         self._keyrings.pop(key, None)
         self._stale.discard(key)
         self._looking.part(key)
+        figures.forget(key)
         self._step_since.pop(key, None)
 
     async def reconcile(self, key: TenantKey) -> float | None:
@@ -175,6 +176,7 @@ class Reconciler:
             view = await self._backing_up.look(
                 key, tenant, plan.image, answers=answers(self._seen, key), now=self._clock()
             )
+            figures.tell(key, tenant, view)
         told, more = await self._report(
             key, tenant, context, keyring, refusals, plan, asked(manifest), view=view, restored=restored
         )

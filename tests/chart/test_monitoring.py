@@ -25,7 +25,7 @@ OTHERS = {
     "container_spec_memory_limit_bytes",
 }
 FUNCTIONS = {
-    *("sum", "max", "count", "topk", "rate", "increase", "absent", "histogram_quantile", "vector"),
+    *("sum", "max", "count", "topk", "rate", "increase", "absent", "histogram_quantile", "vector", "time"),
     *("by", "on", "and", "or", "offset", "Inf"),
 }
 

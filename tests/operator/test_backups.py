@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from memorybank_operator.backups import attempts, backing_up
 from memorybank_operator.kinds import BACKUP, DEPLOYMENT, EVENT, JOB, NETWORK_POLICY, TENANT, VOLUME_CLAIM, Kind
@@ -31,6 +32,11 @@ def variables(pod: Manifest) -> dict[str, Any]:
     return {one["name"]: one.get("value", one.get("valueFrom")) for one in pod["spec"]["containers"][0]["env"]}
 
 
+def figure(name: str, namespace: str) -> float | None:
+    labels = {"tenant_namespace": namespace, "tenant": "customer1"}
+    return REGISTRY.get_sample_value(f"memorybank_operator_{name}", labels)
+
+
 class Clock:
     """The operator's, at half a minute past this time of a day."""
 
@@ -49,7 +55,7 @@ async def event(kube: Kube, namespace: str, reason: str) -> None:
 
 
 async def test_a_backup_is_taken_on_demand(kube: Kube, namespace: str, start: Start) -> None:
-    async with start():
+    async with start() as operator:
         await serving(kube, namespace, backup={"destination": HERE})
         pending = await kube.condition(namespace, "BackupReady", "False", reason="BackupPending")
         assert "make a MemoryBankBackup" in (condition_of(pending, "BackupReady") or {})["message"]
@@ -63,6 +69,11 @@ async def test_a_backup_is_taken_on_demand(kube: Kube, namespace: str, start: St
         ready = await kube.condition(namespace, "BackupReady", "True")
         assert done["completedAt"] in (condition_of(ready, "BackupReady") or {})["message"]
         await event(kube, namespace, "BackupCompleted")
+        assert figure("backup_completed_timestamp_seconds", namespace)
+        await kube.delete(TENANT, namespace, "customer1")
+        await kube.until_gone(DEPLOYMENT, namespace, "customer1")
+        await operator.queue.settled()
+        assert figure("backup_completed_timestamp_seconds", namespace) is None
     told = variables(pod)
     assert told["BACKUP_UNDER"] == f"{namespace}/customer1"
     assert told["TENANT_URL"] == f"http://customer1.{namespace}.svc"

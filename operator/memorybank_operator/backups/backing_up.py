@@ -57,6 +57,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict | None = None
     """None: no backups are asked for, and nothing is said of them."""
     again: float | None = None
+    first_asked_at: str | None = None
+    """When the oldest backup there is was asked for; None: there is none."""
 
     @classmethod
     def as_it_was(cls, tenant: Tenant) -> Self:
@@ -101,7 +103,8 @@ class BackingUp:
         last = max((backup.status.completed_at or "" for backup in mine), default="")
         status = msgspec.structs.replace(status, last_completed_at=last or status.last_completed_at)
         verdict = verdict or ready(status, mine, has_schedule=plan.schedule is not None)
-        return View(status=status, verdict=verdict, again=_soonest(waits))
+        first = mine[0].metadata.creation_timestamp if mine else None
+        return View(status=status, verdict=verdict, again=_soonest(waits), first_asked_at=first)
 
     async def last(
         self, key: TenantKey, tenant: Tenant, image: str, now: datetime.datetime
