@@ -7,7 +7,7 @@ export CLUSTER
 # Which Kubernetes the operator's tests run against, of those pinned in e2e/cluster/tools: 1.36.3 (default), 1.35.4, 1.37.2.
 export K8S
 
-.PHONY: help setup prerequisites demo down test test-unit test-service test-operator test-cluster test-e2e lint format generate lock bench
+.PHONY: help setup prerequisites demo down test test-unit test-service test-operator test-cluster test-e2e lint format generate lock release bench
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ generate: setup ## Writes what is generated: crds/, the chart's copy, docs/tenan
 
 lock: setup ## Compiles requirements/*.txt after a change of dependencies
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" requirements/compile.sh
+
+release: prerequisites ## dist/VERSION: chart, CRDs, images with their bills of materials, the client, SHA256SUMS
+	@$(RUN) -m scripts.release
 
 bench: prerequisites ## The benchmarks; results in bench/results/
 	@$(RUN) -m bench

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import base64
+import os
 import sys
 import time
 
 import yaml
 
+from e2e import monitoring
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.progress import Progress, spoken
 from e2e.images.buildah import ImageError
 from e2e.kubectl import Kubectl, KubectlError
 from e2e.stack import ROOT, Stack, bring_up
-from e2e.tenants import reachable
+from e2e.tenants import reachable, until
 from memorybank import FoundMemory, MemoryBankError
 
 SAMPLE = ROOT / "config" / "samples" / "tenant.yaml"
@@ -23,6 +25,7 @@ TOLD = [
     ("Ada is learning to play the oboe.", "ada"),
     ("Cem flies to Ankara for the holidays.", "cem"),
 ]
+TENANTS_READ = 'memorybank_memories{state="active"}'
 QUESTION, ASKER = "How does Ada usually travel to Austria?", "ada"
 
 
@@ -33,6 +36,8 @@ def main() -> int:
         progress.say("MemoryBank: bringing up a Kubernetes and a tenant on it.")
         stack = bring_up(progress)
         show(stack, progress, began)
+        if os.environ.get("MONITORING", "") not in ("", "0"):
+            sys.stdout.write(monitored(monitoring.install(stack, progress)))
     except (ClusterError, ImageError, KubectlError, MemoryBankError) as error:
         sys.stderr.write(f"make demo: {error}\n")
         return 1
@@ -55,6 +60,25 @@ def show(stack: Stack, progress: Progress, began: float) -> None:
     if not found or found[0].content != TOLD[0][0]:
         raise MemoryBankError(f"{url} did not find what was stored: asked {QUESTION!r}, it answered {found}")
     sys.stdout.write(last_screen(kubectl, name, namespace, url, found[0], began))
+
+
+def monitored(prometheus: monitoring.Prometheus) -> str:
+    """Once Prometheus has read every tenant and the operator, how to look at it."""
+    with Progress().step("Waiting until Prometheus has read the tenants"):
+        series = until("Prometheus reads the tenants", lambda: prometheus.query(TENANTS_READ), 90)
+    rows = "\n".join(
+        f"  {one['metric']['namespace']}/{one['metric']['memorybank_dev_tenant']}: {one['value'][1]} memories"
+        for one in series
+    )
+    program = ".venv/bin/python -m e2e.cluster kubectl"
+    return f"""
+Prometheus reads:
+{rows}
+
+Look at it, with the product's alerts (the dashboards of config/monitoring/dashboards are for a Grafana of your own):
+  {program} port-forward -n monitoring service/prometheus 9090     then http://127.0.0.1:9090/alerts
+  {program} get --raw '/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/rules?type=alert'
+"""
 
 
 def key_of(kubectl: Kubectl, namespace: str, secret: str) -> str:

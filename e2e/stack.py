@@ -52,15 +52,27 @@ class Stack:
 
     def kill_container(self, namespace: str, selector: str) -> None:
         """SIGKILL of the processes of the one pod that matches, by the node and without a word to the kubelet."""
+        self._ctr(f"tasks kill --signal SIGKILL {self._container(namespace, selector)}")
+
+    def pause_container(self, namespace: str, selector: str) -> str:
+        """The processes of the one pod that matches stand still, and nobody is told; answers the container."""
+        container = self._container(namespace, selector)
+        self._ctr(f"tasks pause {container}")
+        return container
+
+    def resume_container(self, container: str) -> None:
+        """Unless the kubelet has lost its patience meanwhile, and has made another one."""
+        if any(line.split()[::2] == [container, "PAUSED"] for line in self._ctr("tasks list").splitlines()):
+            self._ctr(f"tasks resume {container}")
+
+    def _container(self, namespace: str, selector: str) -> str:
         pods = self.kubectl.json("get", f"--namespace={namespace}", "pods", f"--selector={selector}")["items"]
         (pod,) = pods
-        container = pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
-        subprocess.run(
-            self.cluster.shell(),
-            input=f"ctr --namespace k8s.io tasks kill --signal SIGKILL {container}\n",
-            text=True,
-            check=True,
-        )
+        return str(pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://"))
+
+    def _ctr(self, what: str) -> str:
+        command = f"ctr --namespace k8s.io {what}\n"
+        return subprocess.run(self.cluster.shell(), input=command, text=True, check=True, stdout=subprocess.PIPE).stdout
 
 
 def bring_up(progress: Progress) -> Stack:

@@ -1,14 +1,18 @@
-"""A tenant is backed up while it is written to, deleted with its volume, and restored under another name."""
+"""A tenant is backed up while it is written to, deleted with its volume, and restored under another name.
+
+And one that is deleted under Snapshot leaves a final backup, of which the next one is made.
+"""
 
 from __future__ import annotations
 
 import threading
 
 from e2e.kubectl import Kubectl
+from e2e.multitude import multiply
 from e2e.stack import Stack
 from e2e.tenants import NAMESPACE, key_of, reachable, tenant, until
 
-NAME, AGAIN = "backedup", "restored"
+NAME, AGAIN, THIRD = "backedup", "restored", "thirdlife"
 PLACES = ["Bath", "Cork", "Graz", "Lyon", "Oslo", "Pisa", "Riga", "Turku"]
 FACTS = [f"Person {number} moved to {PLACES[number % len(PLACES)]} in {1950 + number}." for number in range(200)]
 DESTINATION = {"pvc": {"claimName": "backups"}}
@@ -62,6 +66,8 @@ def test_what_was_acknowledged_before_a_backup_outlives_tenant_and_volume(stack:
     key = key_of(kubectl, NAME)
     with reachable(stack.url(NAME), key) as bank:
         ids = [bank.store_memory(fact, {"user_id": "ada"}) for fact in FACTS]
+        many = len(ids) + multiply(bank, 100)
+    assert many > 20_000
     before = found(stack, NAME, key)
     writer = Writer(stack, key)
     try:
@@ -72,7 +78,7 @@ def test_what_was_acknowledged_before_a_backup_outlives_tenant_and_volume(stack:
     finally:
         writer.stop()
     backup = kubectl.json("get", f"--namespace={NAMESPACE}", "mbb/before-the-loss")["status"]
-    assert len(acknowledged) <= backup["memories"] <= len(ids) + len(writer.stored)
+    assert many + 20 <= backup["memories"] <= many + len(writer.stored)
     verified = "jsonpath={.status.conditions[?(@.type=='Verified')].status}=True"
     kubectl.wait("memorybankbackup/before-the-loss", verified, NAMESPACE, 180)
     ready = kubectl.json("get", f"--namespace={NAMESPACE}", f"mbt/{NAME}")["status"]["conditions"]
@@ -91,4 +97,26 @@ def test_what_was_acknowledged_before_a_backup_outlives_tenant_and_volume(stack:
         for memory_id in acknowledged[:: len(acknowledged) // 40]:
             assert bank.get(memory_id).id == memory_id
     assert found(stack, AGAIN, new_key) == before
-    kubectl("delete", f"--namespace={NAMESPACE}", f"mbt/{AGAIN}", "mbb/before-the-loss", "pvc/backups", "--wait")
+
+    last = kept_by_its_final_backup(kubectl)
+    kubectl.apply(tenant(THIRD, restoreFrom={"backupName": last}, deletionPolicy="Delete"))
+    kubectl.wait(f"memorybanktenant/{THIRD}", "condition=Ready", NAMESPACE, 120)
+    assert found(stack, THIRD, key_of(kubectl, THIRD)) == before
+    kubectl("delete", f"--namespace={NAMESPACE}", f"mbt/{THIRD}", "mbb/before-the-loss", f"mbb/{last}", "--wait")
+    kubectl("delete", f"--namespace={NAMESPACE}", "pvc/backups", "--wait")
+
+
+def kept_by_its_final_backup(kubectl: Kubectl) -> str:
+    """The restored tenant is deleted under Snapshot; the name of what is left of it."""
+    spec = {"restoreFrom": {"backupName": "before-the-loss"}, "backup": {"destination": DESTINATION}}
+    kubectl.apply(tenant(AGAIN, **spec, deletionPolicy="Snapshot"))
+    held = "jsonpath={.metadata.finalizers[0]}=memorybank.dev/final-backup"
+    kubectl.wait(f"mbt/{AGAIN}", held, NAMESPACE)
+    count = kubectl.json("get", f"--namespace={NAMESPACE}", f"mbt/{AGAIN}")["status"]["restored"]["memories"]
+    # In the foreground: what it owns goes first, as Argo CD has it.
+    kubectl("delete", f"--namespace={NAMESPACE}", f"mbt/{AGAIN}", "--cascade=foreground", "--wait", "--timeout=180s")
+    kubectl("wait", f"--namespace={NAMESPACE}", f"pvc/{AGAIN}", "--for=delete", "--timeout=60s")
+    found = kubectl.json("get", f"--namespace={NAMESPACE}", "mbb")["items"]
+    (final,) = [one for one in found if one["metadata"]["name"].startswith(f"{AGAIN}-final-")]
+    assert (final["status"]["phase"], final["status"]["memories"]) == ("Completed", count)
+    return str(final["metadata"]["name"])

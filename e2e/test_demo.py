@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -10,7 +11,14 @@ from e2e.stack import ROOT, Stack
 
 
 def test_the_last_screen_shows_the_tenant_and_its_lines_lead_on(stack: Stack) -> None:
-    done = subprocess.run([sys.executable, "-m", "e2e.demo"], cwd=ROOT, text=True, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "e2e.demo"],
+        cwd=ROOT,
+        env={**os.environ, "MONITORING": "1"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
 
     assert done.returncode == 0, done.stderr
     (row,) = [line.split() for line in done.stdout.splitlines() if line.startswith("customers ")]
@@ -25,3 +33,8 @@ def test_the_last_screen_shows_the_tenant_and_its_lines_lead_on(stack: Stack) ->
     table = subprocess.run(["bash", "-c", kubectl], cwd=ROOT, text=True, capture_output=True, check=True)
     assert json.loads(answer.stdout)["memories"][0]["content"] == "Ada is learning to play the oboe."
     assert "customer1" in table.stdout
+
+    assert "customers/customer1: 4 memories" in done.stdout
+    rules = done.stdout.rpartition("\n  ")[2]
+    told = subprocess.run(["bash", "-c", rules], cwd=ROOT, text=True, capture_output=True, check=True)
+    assert "MemoryBankTenantDown" in told.stdout

@@ -22,6 +22,8 @@ OTHER_CRDS = (
     ("github.com/prometheus-operator/prometheus-operator", "example/prometheus-operator-crd"),
 )
 ALL_CRDS = (GATEWAY_CRDS, *OTHER_CRDS)
+TRAEFIK = "github.com/traefik/traefik/v3"
+TRAEFIK_CRDS = "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml"
 PUBLISHED_TRAEFIK = "docker.io/library/traefik:v3.7.13"
 INGRESS_PORT = 30080  # of the node, as manifests/traefik.yaml has it
 
@@ -54,15 +56,22 @@ def crds(source: tuple[str, str]) -> list[Path]:
     return [file for file in files if file.name != "kustomization.yaml"]
 
 
+def traefik_crds() -> Path:
+    """The file of Traefik's own resources, of the version that the cluster runs."""
+    return module(TRAEFIK, TOOLS / "traefik") / TRAEFIK_CRDS
+
+
 def apply_crds(applier: Applier) -> None:
     """All the CRDs that the operator can make use of, each project's at the same time."""
     with ThreadPoolExecutor() as pool:
-        for done in [pool.submit(applier.apply, *crds(source)) for source in ALL_CRDS]:
+        files = [*(crds(source) for source in ALL_CRDS), [traefik_crds()]]
+        for done in [pool.submit(applier.apply, *some) for some in files]:
             done.result()
 
 
 def apply_published_traefik(applier: Applier) -> None:
     """The Traefik of the local cluster in a cluster that can pull its image, and the Gateway."""
+    applier.apply(traefik_crds())
     applier.apply(stdin=published_traefik((MANIFESTS / "traefik.yaml").read_text()))
     applier.run("wait", "--for=condition=Established", "crd/gateways.gateway.networking.k8s.io", "--timeout=30s")
     applier.apply(MANIFESTS / "gateway.yaml")

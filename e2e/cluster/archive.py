@@ -50,6 +50,17 @@ def image_identity(archive: Path) -> tuple[str, str]:
         raise ValueError(f"{archive} is not a docker-archive of one named image ({error})") from error
 
 
+def rename_image(archive: Path, target: Path, name: str) -> None:
+    """The same image under another name, in another archive."""
+    with tarfile.open(archive) as old, tarfile.open(target, "w") as new:
+        [image] = _manifest(old)
+        for member in old:
+            if member.name == "manifest.json":
+                _add(new, member.name, _document([{**image, "RepoTags": [name]}]), 0o644)
+            elif member.name != "repositories":  # the name in an older form
+                new.addfile(member, old.extractfile(member) if member.isfile() else None)
+
+
 def _manifest(tar: tarfile.TarFile) -> Any:
     file = tar.extractfile("manifest.json")
     if file is None:

@@ -110,7 +110,8 @@ def _build(component: Component, folder: Path) -> None:
         shutil.copytree(component.source, source)
         if component.prepare:
             component.prepare(source)
-        command = ["go", "build", "-trimpath", "-tags", component.tags, "-ldflags", component.ldflags, "-o", str(folder / component.name)]
+        how = ["-trimpath", "-tags", component.tags, "-ldflags", component.ldflags]
+        command = ["go", "build", *how, "-o", str(folder / component.name)]
         environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-mod=readonly -buildvcs=false"}
         done = subprocess.run(
             [*command, component.package], cwd=source, env=environment, text=True, capture_output=True, check=False

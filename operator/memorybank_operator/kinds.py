@@ -40,14 +40,25 @@ DEPLOYMENT: Final = Kind("apps", "v1", "Deployment", "deployments")
 INGRESS: Final = Kind("networking.k8s.io", "v1", "Ingress", "ingresses")
 NETWORK_POLICY: Final = Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies")
 HTTP_ROUTE: Final = Kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes")
+MIDDLEWARE: Final = Kind("traefik.io", "v1alpha1", "Middleware", "middlewares")
 POD_MONITOR: Final = Kind("monitoring.coreos.com", "v1", "PodMonitor", "podmonitors")
 CERTIFICATE: Final = Kind("cert-manager.io", "v1", "Certificate", "certificates")
 LEASE: Final = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 
-CHILDREN: Final = (SERVICE_ACCOUNT, NETWORK_POLICY, VOLUME_CLAIM, SERVICE, DEPLOYMENT, INGRESS, HTTP_ROUTE, POD_MONITOR)
+CHILDREN: Final = (
+    SERVICE_ACCOUNT,
+    NETWORK_POLICY,
+    VOLUME_CLAIM,
+    SERVICE,
+    DEPLOYMENT,
+    MIDDLEWARE,
+    INGRESS,
+    HTTP_ROUTE,
+    POD_MONITOR,
+)
 """Kinds that are made, one each, in this order: whatever the pod needs stands before it does."""
 
-OPTIONAL: Final = (HTTP_ROUTE, POD_MONITOR, CERTIFICATE, BACKUP)
+OPTIONAL: Final = (MIDDLEWARE, HTTP_ROUTE, POD_MONITOR, CERTIFICATE, BACKUP)
 """Kinds that a cluster may lack, and may get or lose while the operator runs."""
 
 WATCHED: Final = (*CHILDREN, POD, JOB, BACKUP)

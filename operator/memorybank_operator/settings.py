@@ -32,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         default_factory=lambda: {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}
     )
     cluster_cidrs: tuple[str, ...] = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+    traefik_middlewares: str = ""
+    """What the names of the installation's Middlewares for Traefik begin with; empty: Traefik is told nothing."""
     workers: int = 8
     max_concurrent_rollouts: int = 5
     rollout_deadline_seconds: int = 600
@@ -81,6 +83,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         monitoring_namespace_selector=read(
             "MONITORING_NAMESPACE_SELECTOR", usual.monitoring_namespace_selector, _selector, selector
         ),
+        traefik_middlewares=env.get("TRAEFIK_MIDDLEWARES", ""),
         cluster_cidrs=read("CLUSTER_CIDRS", usual.cluster_cidrs, _ranges, "a comma list of ranges such as 10.0.0.0/8"),
         workers=read("WORKERS", usual.workers, _between(1, 256), "a number from 1 to 256"),
         max_concurrent_rollouts=read(

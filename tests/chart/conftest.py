@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from e2e.cluster.addons import OTHER_CRDS
+from e2e.cluster.addons import OTHER_CRDS, traefik_crds
 from e2e.cluster.build import program
 from e2e.cluster.components import COMPONENTS, TOOLS, module
 from e2e.cluster.controlplane import ControlPlane
@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm" / "memorybank"
 VALUES = Path(__file__).with_name("values")
 SETS = sorted(file.stem for file in VALUES.glob("*.yaml"))
-"""Names of the value sets; `everything` is rendered as on a cluster with the Prometheus operator."""
-PROMETHEUS_API = "monitoring.coreos.com/v1"
+"""Names of the value sets; `everything` is rendered as on a cluster with the Prometheus operator and Traefik."""
+PROMETHEUS_API, TRAEFIK_API = "monitoring.coreos.com/v1", "traefik.io/v1alpha1/Middleware"
 NAMESPACES = ("memorybank-system", "customers", "partners")
 
 Manifest = dict[str, Any]
@@ -30,7 +30,7 @@ Manifest = dict[str, Any]
 
 def options(name: str) -> list[str]:
     """Helm's options for a value set."""
-    served = [f"--api-versions={PROMETHEUS_API}"] if name == "everything" else []
+    served = [f"--api-versions={api}" for api in (PROMETHEUS_API, TRAEFIK_API)] if name == "everything" else []
     return [f"--values={VALUES / name}.yaml", *served]
 
 
@@ -87,6 +87,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
             for kind in ("podmonitors", "prometheusrules"):
                 for file in (module(name, TOOLS / "sources") / folder).glob(f"*_{kind}.yaml"):
                     kubectl("apply", "--server-side", f"--filename={file}")
+        kubectl("apply", "--server-side", f"--filename={traefik_crds()}")
         kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
         # A pod template that breaks the standard is a warning, and kubectl is told to take warnings for errors.
         labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}

@@ -31,6 +31,12 @@ def test_the_rules_are_such_as_prometheus_takes(promtool: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_configuration_for_one_without_its_operator_is_such_as_prometheus_takes(promtool: str) -> None:
+    command = [promtool, "check", "config", "--syntax-only", str(MONITORING / "prometheus.yml")]
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_each_alert_fires_and_stays_silent_as_its_unit_tests_say(promtool: str) -> None:
     done = subprocess.run([promtool, "test", "rules", str(TESTS)], text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -15,6 +15,7 @@ from memorybank_operator.kinds import (
     EVENT,
     HTTP_ROUTE,
     INGRESS,
+    MIDDLEWARE,
     NETWORK_POLICY,
     POD,
     POD_MONITOR,
@@ -31,7 +32,7 @@ from .kube import Kube, Manifest, condition_of
 pytestmark = pytest.mark.usefixtures("installed")
 
 HOST = {"hostname": "customer1.example.com", "access": {"ingress": {"className": "traefik"}}}
-MADE = [kind for kind in CHILDREN if kind not in (HTTP_ROUTE, POD_MONITOR)]
+MADE = [kind for kind in CHILDREN if kind not in (HTTP_ROUTE, MIDDLEWARE, POD_MONITOR)]
 LABELS = {
     "app.kubernetes.io/name": "memorybank",
     "app.kubernetes.io/component": "tenant",

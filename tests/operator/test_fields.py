@@ -20,6 +20,7 @@ from memorybank_operator.kinds import (
     DEPLOYMENT,
     HTTP_ROUTE,
     INGRESS,
+    MIDDLEWARE,
     NETWORK_POLICY,
     POD_MONITOR,
     SECRET,
@@ -199,6 +200,10 @@ TABLE = [
     Row("networkPolicy.egressTo", [{"to": PEERS, "ports": [{"port": 1, "protocol": "UDP"}]}], [{"to": PEERS[1:]}],
         NETWORK_POLICY, lambda one: one["spec"]["egress"][1:],
         ([{"to": PEERS, "ports": [{"port": 1, "protocol": "UDP"}]}], [{"to": PEERS[1:]}])),
+    Row("rateLimit.requestsPerSecond", 7, 9, MIDDLEWARE, within("spec", "rateLimit", "average"), (7, 9),
+        beside={"hostname": "NAME.NAMESPACE.example.com", "access": {"ingress": {"className": "traefik"}}}),
+    Row("rateLimit.burst", 70, 90, MIDDLEWARE, within("spec", "rateLimit", "burst"), (70, 90),
+        beside={"hostname": "NAME.NAMESPACE.example.com", "access": {"ingress": {"className": "traefik"}}}),
     Row("monitoring.enabled", False, True, POD_MONITOR, within("spec", "podTargetLabels"),
         (None, ["memorybank.dev/tenant"])),
     same("scheduling.nodeSelector", {"a": "1", "b": "2"}, {"b": "3"}, DEPLOYMENT, pod("nodeSelector"), rolls=True),
@@ -221,7 +226,7 @@ TABLE = [
     same("deletionProtection", True, False, TENANT, within("spec", "deletionProtection")),
 ]  # fmt: skip
 
-COMPARED = (SERVICE_ACCOUNT, NETWORK_POLICY, VOLUME_CLAIM, DEPLOYMENT, INGRESS, HTTP_ROUTE, POD_MONITOR)
+COMPARED = (SERVICE_ACCOUNT, NETWORK_POLICY, VOLUME_CLAIM, DEPLOYMENT, MIDDLEWARE, INGRESS, HTTP_ROUTE, POD_MONITOR)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -229,7 +234,7 @@ def installed_where_everything_is_served(plane: ControlPlane) -> Iterator[None]:
     """The operator as a process, in a cluster that has the Gateway API and the Prometheus operator's."""
     connection = from_kubeconfig(plane.kubeconfig)
     asyncio.run(_serve(connection))
-    process = OperatorProcess(plane.kubeconfig)
+    process = OperatorProcess(plane.kubeconfig, TRAEFIK_MIDDLEWARES="memorybank-system-memorybank")
     process.start()
     yield
     assert process.stop() == 0
@@ -258,14 +263,14 @@ def _crd(kind: Kind) -> Manifest:
 async def _serve(connection: Connection) -> None:
     async with Kube(connection) as kube:
         there = {item["metadata"]["name"] for item in (await kube.call("GET", CRD.path(None)))["items"]}
-        for crd in map(_crd, (HTTP_ROUTE, POD_MONITOR)):
+        for crd in map(_crd, (HTTP_ROUTE, MIDDLEWARE, POD_MONITOR)):
             if crd["metadata"]["name"] not in there:
                 await install_crd(kube, crd)
 
 
 async def _withdraw(connection: Connection) -> None:
     async with Kube(connection) as kube:
-        for kind in (HTTP_ROUTE, POD_MONITOR):
+        for kind in (HTTP_ROUTE, MIDDLEWARE, POD_MONITOR):
             await remove_crd(kube, kind)
 
 

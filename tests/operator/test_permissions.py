@@ -28,7 +28,7 @@ async def lived(plane: ControlPlane, account: Account, folder: Path, namespaces:
 
     The first belongs to an older installation at the beginning, for which the operator stands back.
     """
-    environment = {"OPERATOR_NAMESPACE": account.namespace}
+    environment = {"OPERATOR_NAMESPACE": account.namespace, "TRAEFIK_MIDDLEWARES": "memorybank-system-memorybank"}
     if any(role["kind"] == "Role" and role["metadata"]["namespace"] in namespaces for role in account.roles):
         environment["WATCH_NAMESPACES"] = ",".join(namespaces)
     async with Kube(from_kubeconfig(plane.kubeconfig)) as kube:

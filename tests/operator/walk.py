@@ -15,6 +15,7 @@ from memorybank_operator.kinds import (
     EVENT,
     HTTP_ROUTE,
     INGRESS,
+    MIDDLEWARE,
     NETWORK_POLICY,
     POD,
     POD_MONITOR,
@@ -82,7 +83,8 @@ def hostname(namespace: str, name: str) -> str:
 
 
 async def create(kube: Kube, namespace: str) -> None:
-    await kube.observed(await kube.tenant(namespace, hostname=hostname(namespace, "customer1")))
+    by_traefik = {"ingress": {"className": "traefik"}}
+    await kube.observed(await kube.tenant(namespace, hostname=hostname(namespace, "customer1"), access=by_traefik))
     await kube.play_node(namespace)
     await kube.condition(namespace, "Ready", "True")
 
@@ -149,7 +151,7 @@ async def ask_for_a_certificate(kube: Kube, namespace: str) -> None:
     tls = {"issuerRef": {"name": "letsencrypt"}}
     await kube.change(namespace, access={"ingress": {"tls": tls}})
     await kube.condition(namespace, "AccessReady", "False", reason="CertificateNotReady")
-    await kube.change(namespace, access={"ingress": None})
+    await kube.change(namespace, access={"ingress": {"tls": None}})
     await kube.condition(namespace, "AccessReady", "True")
 
 
@@ -193,7 +195,8 @@ async def hibernate_and_wake(kube: Kube, namespace: str) -> None:
 async def move_from_ingress_to_gateway_and_inside(kube: Kube, namespace: str) -> None:
     await kube.until(INGRESS, namespace, "customer1", lambda found: found)
     gateway = {"parentRefs": [{"name": "gateway", "namespace": "infra"}]}
-    await kube.change(namespace, access={"type": "Gateway", "gateway": gateway})
+    await kube.change(namespace, access={"type": "Gateway", "gateway": gateway, "ingress": None})
+    await kube.until(MIDDLEWARE, namespace, "customer1", lambda found: found is None)
     await kube.until(INGRESS, namespace, "customer1", lambda found: found is None)
     await kube.until(HTTP_ROUTE, namespace, "customer1", lambda found: found)
     await kube.change(namespace, access={"type": "None", "gateway": None})
@@ -226,12 +229,15 @@ async def meet_namesakes(kube: Kube, namespace: str) -> None:
     for kind in CHILDREN:
         labels = {"labels": {"app.kubernetes.io/name": "theirs"}}
         await kube.create(kind, namespace, "theirs", metadata=labels, **PARTS.get(kind, {}))
-    routed: dict[str, Any] = {"hostname": hostname(namespace, "theirs")}
+    routed: dict[str, Any] = {
+        "hostname": hostname(namespace, "theirs"),
+        "access": {"ingress": {"className": "traefik"}},
+    }
     await kube.tenant(namespace, "theirs", **routed)
     await _taken(kube, namespace, [kind for kind in CHILDREN if kind is not HTTP_ROUTE])
     gateway = {"parentRefs": [{"name": "gateway"}]}
-    await kube.change(namespace, "theirs", access={"type": "Gateway", "gateway": gateway})
-    await _taken(kube, namespace, [kind for kind in CHILDREN if kind is not INGRESS])
+    await kube.change(namespace, "theirs", access={"type": "Gateway", "gateway": gateway, "ingress": None})
+    await _taken(kube, namespace, [kind for kind in CHILDREN if kind not in (INGRESS, MIDDLEWARE)])
 
 
 async def _taken(kube: Kube, namespace: str, kinds: list[Kind]) -> None:

@@ -35,6 +35,11 @@ app.kubernetes.io/component: operator
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{- /* Whether Traefik's Middlewares are made, and named by the operator. */ -}}
+{{- define "memorybank.traefik" -}}
+{{- if and .Values.ingressController.middlewares (.Capabilities.APIVersions.Has "traefik.io/v1alpha1/Middleware") }}true{{ end -}}
+{{- end }}
+
 {{- /* The image of an image block, pinned where a digest is given, as `digest` or as the tag. */ -}}
 {{- define "memorybank.image" -}}
 {{- $tag := .image.tag | default (printf "v%s" .root.Chart.AppVersion) -}}

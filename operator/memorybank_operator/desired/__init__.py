@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from memorybank_operator.api.tenant import Tenant
-from memorybank_operator.desired import access, monitoring, network, storage, workload
+from memorybank_operator.desired import access, edge, monitoring, network, storage, workload
 from memorybank_operator.desired.context import Context
 from memorybank_operator.kinds import (
     DEPLOYMENT,
     HTTP_ROUTE,
     INGRESS,
+    MIDDLEWARE,
     NETWORK_POLICY,
     POD_MONITOR,
     SERVICE,
@@ -32,6 +33,7 @@ _RENDERERS: Final[tuple[tuple[Kind, Callable[[Tenant, Context], Manifest | None]
     (VOLUME_CLAIM, storage.volume_claim),
     (SERVICE, access.service),
     (DEPLOYMENT, workload.deployment),
+    (MIDDLEWARE, edge.middleware),
     (INGRESS, access.ingress),
     (HTTP_ROUTE, access.http_route),
     (POD_MONITOR, monitoring.pod_monitor),

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from memorybank_operator.api.names import selector_labels
 from memorybank_operator.api.tenant import Tenant
+from memorybank_operator.desired import edge
 from memorybank_operator.desired.context import Context, given, manifest
 from memorybank_operator.kinds import HTTP_ROUTE, INGRESS, SERVICE
 
@@ -39,7 +40,7 @@ def ingress(tenant: Tenant, context: Context) -> dict[str, Any] | None:
     }
     annotations: dict[str, str] = {}
     if wanted is not None:
-        annotations = dict(wanted.annotations)
+        annotations = {**wanted.annotations, **edge.annotations(tenant, context)}
         if wanted.class_name is not None:
             spec["ingressClassName"] = wanted.class_name
         if wanted.tls is not None:
@@ -69,11 +70,20 @@ def http_route(tenant: Tenant, context: Context) -> dict[str, Any] | None:
             "rules": [
                 {
                     "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
+                    **_filters(tenant, context),
                     "backendRefs": [{"name": tenant.metadata.name, "port": SERVICE_PORT}],
                 }
             ],
         },
     )
+
+
+def _filters(tenant: Tenant, context: Context) -> dict[str, Any]:
+    """That the browser keeps to TLS is said where TLS ends; the other headers are the service's own."""
+    if not endpoint(tenant, context).startswith("https:"):
+        return {}
+    told = {"name": "Strict-Transport-Security", "value": "max-age=31536000"}
+    return {"filters": [{"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": [told]}}]}
 
 
 def endpoint(tenant: Tenant, context: Context) -> str:

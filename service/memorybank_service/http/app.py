@@ -19,6 +19,7 @@ from memorybank_service.http.measuring import Measuring
 from memorybank_service.http.paths import Segments
 from memorybank_service.http.rate_limit import RateLimiter
 from memorybank_service.http.routes import Routes
+from memorybank_service.http.security_headers import SecurityHeaders
 from memorybank_service.http.tracing import Traced
 from memorybank_service.metrics import Metrics
 from memorybank_service.tenant import Tenant
@@ -54,4 +55,5 @@ def create_app(tenant: Tenant, keys: KeyRing, metrics: Metrics, tracing: Tracing
     routes = app.state.routes = Routes(app)
     inner: ASGIApp = Audited(Segments(BodyLimit(KeysFirst(app, routes), LARGER_BODIES)), routes)
     # Around everything, so that a refused body and a failure are counted too.
-    return Measuring(inner if tracing is None else Traced(inner, tracing, routes), metrics, routes)
+    measured = Measuring(inner if tracing is None else Traced(inner, tracing, routes), metrics, routes)
+    return SecurityHeaders(measured)
