@@ -21,7 +21,8 @@ _PACKAGES: Final = "var/lib/dpkg/status"
 def bill_of(image: tarfile.TarFile, name: str, version: str) -> str:
     """A bill of materials in CycloneDX's JSON, of an archive that Docker loads."""
     bom = Bom(components=sorted(_components(image)))
-    bom.metadata.component = Component(name=name, version=version, type=ComponentType.CONTAINER)
+    whole = bom.metadata.component = Component(name=name, version=version, type=ComponentType.CONTAINER)
+    bom.register_dependency(whole, bom.components)
     return str(JsonV1Dot6(bom).output_as_string(indent=2)) + "\n"
 
 

@@ -103,7 +103,12 @@ class Cluster:
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
         """Delete this very object: a namesake with another uid is a Conflict."""
-        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid},
+            "propagationPolicy": "Background",  # a Job's pods would stay without
+        }
         await self._call("delete", kind, kind.path(namespace, name), body=body)
 
     async def served(self, kinds: Iterable[Kind]) -> frozenset[Kind]:

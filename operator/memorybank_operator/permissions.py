@@ -50,7 +50,7 @@ TENANTS: Final = (
     Grant(TENANT, ("patch",), "status"),
     Grant(BACKUP, ("list", "watch", "create", "delete")),
     Grant(BACKUP, ("patch",), "status"),
-    Grant(JOB, ("list", "watch", "create")),
+    Grant(JOB, ("list", "watch", "create", "delete")),  # a final backup's, which would hold its volume
     Grant(SERVICE_ACCOUNT, KEPT),
     Grant(NETWORK_POLICY, OPTIONAL),
     Grant(VOLUME_CLAIM, KEPT),

@@ -173,14 +173,6 @@ async def back_up_on_demand_and_by_schedule(kube: Kube, namespace: str) -> None:
     await kube.change(namespace, backup=None)
 
 
-async def be_held_for_a_final_backup(kube: Kube, namespace: str) -> None:
-    plan = {"destination": {"pvc": {"claimName": "backups"}}}
-    await kube.change(namespace, backup=plan, deletionPolicy="Snapshot")
-    await kube.until(TENANT, namespace, "customer1", lambda found: found and "finalizers" in found["metadata"])
-    await kube.change(namespace, backup=None, deletionPolicy="Retain")
-    await kube.until(TENANT, namespace, "customer1", lambda found: found and "finalizers" not in found["metadata"])
-
-
 async def names(kube: Kube, kind: Kind, namespace: str) -> list[str]:
     return [one["metadata"]["name"] for one in await kube.list(kind, namespace)]
 
@@ -213,6 +205,17 @@ async def switch_off_what_can_be(kube: Kube, namespace: str) -> None:
 async def delete_under_retain_and_come_back(kube: Kube, namespace: str) -> None:
     await kube.delete(TENANT, namespace, "customer1")
     await kube.until_gone(DEPLOYMENT, namespace, "customer1")
+    await kube.observed(await kube.tenant(namespace))
+
+
+async def delete_under_snapshot_and_come_back(kube: Kube, namespace: str) -> None:
+    plan = {"destination": {"pvc": {"claimName": "backups"}}}
+    tenant = await kube.change(namespace, backup=plan, deletionPolicy="Snapshot")
+    await kube.until(TENANT, namespace, "customer1", lambda found: found and "finalizers" in found["metadata"])
+    await kube.delete(TENANT, namespace, "customer1")
+    await end(kube, namespace, f"customer1-final-{tenant['metadata']['uid'][:8]}-1", {**TAKEN, "what": "final"})
+    await kube.until_gone(TENANT, namespace, "customer1")
+    await kube.until_gone(VOLUME_CLAIM, namespace, "customer1")
     await kube.observed(await kube.tenant(namespace))
 
 
@@ -257,11 +260,11 @@ STEPS: Final[tuple[Step, ...]] = (
     wait_in_silence,
     ask_for_a_certificate,
     back_up_on_demand_and_by_schedule,
-    be_held_for_a_final_backup,
     hibernate_and_wake,
     move_from_ingress_to_gateway_and_inside,
     switch_off_what_can_be,
     delete_under_retain_and_come_back,
+    delete_under_snapshot_and_come_back,
     delete_under_delete,
     meet_namesakes,
 )

@@ -14,7 +14,7 @@
   verbs: [patch]
 - apiGroups: [batch]
   resources: [jobs]
-  verbs: [list, watch, create]
+  verbs: [list, watch, create, delete]
 - apiGroups: ['']
   resources: [serviceaccounts]
   verbs: [get, list, watch, create, patch]

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from memorybank_operator.answers import NamespaceTerminating, NotFound
+from memorybank_operator.answers import Conflict, NamespaceTerminating, NotFound
 from memorybank_operator.api.backup import Backup
 from memorybank_operator.api.names import FINAL_BACKUP_FINALIZER
 from memorybank_operator.api.status import Reason
@@ -19,7 +19,7 @@ from memorybank_operator.backups.backing_up import BackingUp, View
 from memorybank_operator.backups.standing import final_name
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.inheritance import bequeath
-from memorybank_operator.kinds import BACKUP, DEPLOYMENT, TENANT, VOLUME_CLAIM, Kind
+from memorybank_operator.kinds import BACKUP, DEPLOYMENT, JOB, TENANT, VOLUME_CLAIM, Kind
 from memorybank_operator.observe.sight import Verdict
 from memorybank_operator.seen import Seen, TenantKey
 
@@ -55,6 +55,7 @@ class Parting:
             verdict, again = await self._kept(key, tenant, image, served, now)
         if verdict is not None:
             return View(status=tenant.status.backups, verdict=verdict, again=again)
+        await self._remove_jobs(key, tenant)
         if tenant.spec.deletion_policy != "Retain":
             gone = msgspec.structs.replace(tenant.spec, deletion_policy="Delete")
             await bequeath(self._cluster, self._seen, msgspec.structs.replace(tenant, spec=gone))
@@ -96,6 +97,18 @@ class Parting:
         # One that was evicted stays there for ever, and has the volume no more.
         phases = {pod.get("status", {}).get("phase") for pod in self._seen.pods(key)}
         return bool(phases - {"Failed", "Succeeded"}) or bool((deployment or {}).get("status", {}).get("replicas"))
+
+    async def _remove_jobs(self, key: TenantKey, tenant: Tenant) -> None:
+        """Attempts at the final backup: a pod that has ended keeps a claim from being deleted, too."""
+        name = final_name(tenant)
+        for kind, job in self._seen.children(key):
+            owners = [owner["name"] for owner in job["metadata"].get("ownerReferences", [])]
+            if kind is JOB and owners == [name]:
+                metadata = job["metadata"]
+                try:
+                    await self._cluster.delete(JOB, metadata["namespace"], metadata["name"], metadata["uid"])
+                except (NotFound, Conflict):
+                    continue
 
     async def _set(self, tenant: Tenant, *, held: bool) -> None:
         """Conflict: somebody has changed the tenant meanwhile; to be looked at again."""
