@@ -48,16 +48,23 @@ def take(
     metadata = tenant.metadata
     variables = {
         "TENANT_URL": f"http://{metadata.name}.{metadata.namespace}.svc",
-        "TENANT_ID": metadata.name,
         "API_KEY_FILE": f"{_KEY_FOLDER}/key",
-        "BACKUP_UNDER": f"{metadata.namespace}/{metadata.name}",
-        "BACKUP_KEY": key,
-        "BACKUP_RETENTION": json.dumps(given(retention) or {}),
-        "LAST_ATTEMPT": "true" if is_last else "false",
+        **_attempt(tenant, key, retention, is_last=is_last),
     }
     pod = _pod(tenant, image, "take", variables, destination, seal)
     _mount_secret(pod, "key", admin_key, _KEY_FOLDER)
     return _job(tenant, name, owner, pod)
+
+
+def _attempt(tenant: Tenant, key: str, retention: RetentionRule | None, *, is_last: bool) -> dict[str, str]:
+    """What every attempt at a backup is told."""
+    return {
+        "TENANT_ID": tenant.metadata.name,
+        "BACKUP_UNDER": f"{tenant.metadata.namespace}/{tenant.metadata.name}",
+        "BACKUP_KEY": key,
+        "BACKUP_RETENTION": json.dumps(given(retention) or {}),
+        "LAST_ATTEMPT": "true" if is_last else "false",
+    }
 
 
 def final(
@@ -76,14 +83,7 @@ def final(
 
     It needs nothing else of the tenant's, as all of that may be gone already: not even its service account.
     """
-    variables = {
-        "TENANT_ID": tenant.metadata.name,
-        "CHROMA_DB_PATH": DATA_FOLDER,
-        "BACKUP_UNDER": f"{tenant.metadata.namespace}/{tenant.metadata.name}",
-        "BACKUP_KEY": key,
-        "BACKUP_RETENTION": json.dumps(given(retention) or {}),
-        "LAST_ATTEMPT": "true" if is_last else "false",
-    }
+    variables = {"CHROMA_DB_PATH": DATA_FOLDER, **_attempt(tenant, key, retention, is_last=is_last)}
     pod = _pod(tenant, image, "final", variables, destination, seal)
     del pod["serviceAccountName"]
     _mount_data(pod, tenant)

@@ -111,6 +111,6 @@ def test_removing_all_data_is_asked_for_on_a_terminal(fleet: Fleet, customer: di
     os.close(theirs)
 
     assert ended.returncode == 2
-    assert "Type its id to go on:" in ended.stderr
-    assert ended.stderr.endswith("memorybank: nothing was deleted\n")
+    assert "Type the id to go on:" in ended.stderr
+    assert ended.stderr.endswith("was not confirmed: nothing is changed\n")
     assert fleet.done("info", "customer1")["phase"] == "Ready"

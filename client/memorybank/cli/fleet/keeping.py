@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
 from memorybank.cli.arguments import add_everywhere, add_patience
+from memorybank.cli.asking import confirm
 from memorybank.cli.command import Command
 from memorybank.cli.fleet.wishes import (
     ID_RULE,
@@ -126,7 +126,8 @@ def _erase(opened: tuple[MemoryBankClient, Target | None], options: Namespace, p
 
     client, target = opened
     if not options.yes:
-        _ask(options.user, progress)
+        warning = f"All memories of user {options.user}, and all made of them,"
+        confirm(f"erasing user {options.user}", warning, options.user, progress)
     progress.say(f"erasing {options.user}")
     receipt = client.erase_user(options.user, delete_backups=options.delete_backups)
     kept = None
@@ -134,18 +135,6 @@ def _erase(opened: tuple[MemoryBankClient, Target | None], options: Namespace, p
         # All of them: also those whose noting was broken off, and those that were asked for without this command.
         kept = target.note_erasures(options.tenant, client.erasures())
     return {"user_id": options.user, **plain(receipt), "noted_in": kept}
-
-
-def _ask(user: str, progress: Progress) -> None:
-    """Raises ValueError unless a person says yes to it."""
-    if not sys.stdin.isatty():
-        raise ValueError(f"erasing user {user} wants --yes where no terminal can be asked")
-    with progress.held():
-        sys.stderr.write(f"All memories of user {user}, and all made of them, will be gone for good. Type the id: ")
-        sys.stderr.flush()
-        said = sys.stdin.readline().strip()
-    if said != user:
-        raise ValueError("nothing was erased")
 
 
 def _erase_arguments(parser: ArgumentParser) -> None:

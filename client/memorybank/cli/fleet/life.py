@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
 from memorybank.cli.arguments import add_everywhere, add_patience
+from memorybank.cli.asking import confirm
 from memorybank.cli.command import Command
 from memorybank.cli.fleet.wishes import ID_RULE, add_new_tenant, new_tenant
 from memorybank.cli.opening import the_fleet
@@ -47,20 +47,9 @@ def _delete(target: Target, options: Namespace, progress: Progress) -> Any:
     if not options.force:
         return target.delete(options.id, seconds=options.timeout, say=progress.say)
     if not options.yes:
-        _ask(options.id, progress)
+        what, warning = f"removing all data of tenant {options.id}", f"All memories and keys of tenant {options.id}"
+        confirm(what, warning, options.id, progress)
     return target.erase(options.id, seconds=options.timeout, say=progress.say)
-
-
-def _ask(tenant: str, progress: Progress) -> None:
-    """Raises ValueError unless a person says yes to it."""
-    if not sys.stdin.isatty():
-        raise ValueError(f"removing all data of tenant {tenant} wants --yes where no terminal can be asked")
-    with progress.held():
-        sys.stderr.write(f"All memories and keys of tenant {tenant} will be gone for good. Type its id to go on: ")
-        sys.stderr.flush()
-        said = sys.stdin.readline().strip()
-    if said != tenant:
-        raise ValueError("nothing was deleted")
 
 
 def _delete_arguments(parser: ArgumentParser) -> None:
