@@ -9,10 +9,10 @@ from memorybank_operator.api.names import FINAL_BACKUP_FINALIZER
 from memorybank_operator.backups import attempts
 from memorybank_operator.kinds import BACKUP, DEPLOYMENT, JOB, POD, SECRET, TENANT, VOLUME_CLAIM, Kind
 
-from .backups import TAKEN, end, in_phase
+from .backups import TAKEN, end, in_phase, pod_of
 from .conftest import Start
 from .kube import SECONDS, Kube, Manifest, condition_of
-from .test_backups import HERE, serving
+from .test_backups import HERE, serving, variables
 
 NAMESPACE = Kind("", "v1", "Namespace", "namespaces")
 FAILED = {"what": "final", "reason": "DestinationRefused", "message": "the key is wrong: look at the Secret"}
@@ -166,6 +166,27 @@ async def test_where_nothing_was_stored_there_is_nothing_to_back_up(kube: Kube, 
         await kube.until_gone(TENANT, namespace, "customer1")
         await kube.until_gone(VOLUME_CLAIM, namespace, "customer1")
         assert await kube.list(BACKUP, namespace) == []
+
+
+async def test_a_tenant_that_has_yet_to_get_its_backup_leaves_none(kube: Kube, namespace: str, start: Start) -> None:
+    begins = {"destination": HERE, "id": f"{namespace}/customer1/{TAKEN['id']}"}
+    async with start():
+        plan = {"destination": HERE, "retention": {"count": 1}}
+        await kube.tenant(namespace, restoreFrom=begins, backup=plan, deletionPolicy="Snapshot")
+        await kube.condition(namespace, "Available", "False", reason="Restoring")
+        await kube.volume(namespace)
+        await delete(kube, namespace)
+        await kube.until_gone(TENANT, namespace, "customer1")
+        assert await kube.list(BACKUP, namespace) == []
+
+
+async def test_a_final_backup_ends_no_other(kube: Kube, namespace: str, start: Start) -> None:
+    async with start():
+        plan = {"destination": HERE, "retention": {"count": 1}}
+        tenant = await serving(kube, namespace, backup=plan, deletionPolicy="Snapshot")
+        await delete(kube, namespace)
+        pod = await pod_of(kube, namespace, f"customer1-final-{tenant['metadata']['uid'][:8]}-1")
+        assert variables(pod)["BACKUP_RETENTION"] == "{}"
 
 
 async def test_a_sleeping_tenant_and_a_paused_one_are_backed_up_too(kube: Kube, namespace: str, start: Start) -> None:

@@ -251,16 +251,16 @@ class BackingUp:
 def _job(
     tenant: Tenant, backup: Backup, target: Target, number: int, image: str, admin: SecretKeyRef | None
 ) -> Manifest:
-    """Without a key of the tenant's: its final backup."""
+    """Without a key of the tenant's: its final backup, which ends no other."""
     name, uid, plan = backup.metadata.name, backup.metadata.uid, tenant.spec.backup
-    make = functools.partial(
-        jobs.final if admin is None or is_final(tenant, backup) else functools.partial(jobs.take, admin_key=admin),
-        key=uid,
-        retention=plan.retention if plan is not None and backup.spec.destination is None else None,
-        is_last=number >= attempts.MOST,
-    )
+    if admin is None or is_final(tenant, backup):
+        make = functools.partial(jobs.final, retention=None)
+    else:
+        own = plan is not None and backup.spec.destination is None
+        make = functools.partial(jobs.take, admin_key=admin, retention=plan.retention if plan and own else None)
     owner = {"apiVersion": API_VERSION, "kind": BACKUP_KIND, "name": name, "uid": uid}
-    return make(tenant, image, f"{name}-{number}", owner, target.destination, target.seal)
+    is_last = number >= attempts.MOST
+    return make(tenant, image, f"{name}-{number}", owner, target.destination, target.seal, key=uid, is_last=is_last)
 
 
 def _on(number: int) -> tuple[str, str]:

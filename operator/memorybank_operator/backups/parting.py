@@ -16,6 +16,7 @@ from memorybank_operator.api.names import FINAL_BACKUP_FINALIZER
 from memorybank_operator.api.status import Reason
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.backups.backing_up import BackingUp, View
+from memorybank_operator.backups.restoring import Restoring
 from memorybank_operator.backups.standing import final_name
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.inheritance import bequeath
@@ -68,7 +69,7 @@ class Parting:
         """What it is held for yet, None: for nothing; and in how many seconds to look again."""
         name = final_name(tenant)
         claim = self._seen.child(VOLUME_CLAIM, key) or {}
-        if claim.get("status", {}).get("phase") in (None, "Pending"):
+        if claim.get("status", {}).get("phase") in (None, "Pending") or Restoring.is_due(tenant):
             logger.info("nothing was ever stored: no final backup is taken", extra={"reason": "NothingStored"})
             return None, None
         if await self._runs(key):
