@@ -11,6 +11,7 @@ import pytest
 
 from memorybank.fleet.kubernetes.report.redacting import REMOVED, cleaned, redacted
 from tests.client.fleet.conftest import KEY, Create, Fleet
+from tests.client.fleet.playing import backups_played
 
 GENERATED = "mb_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 
@@ -46,6 +47,22 @@ def test_a_report_tells_of_the_cluster_the_operator_and_the_tenant_and_of_no_key
     for secret in (KEY, made["api_key"], GENERATED, "hunter2-hunter2"):
         assert not [name for name, text in found.items() if secret in text]
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_report_tells_of_backups_and_of_what_worked_on_them(fleet: Fleet, create: Create, tmp_path: Path) -> None:
+    file = tmp_path / "report.tar.gz"
+    create("reported-backup", "--wait")
+    with backups_played(fleet):
+        fleet.done("backup", "reported-backup", "--claim", "nowhere", "--name", "told")
+
+    fleet.done("report", "reported-backup", "--file", str(file))
+
+    found, folder = pieces(file), "tenants/customers/reported-backup/backups"
+    [backup] = json.loads(found[f"{folder}/memorybankbackups.json"])
+    assert (backup["metadata"]["name"], backup["status"]["phase"]) == ("told", "Completed")
+    for kind in ("jobs", "pods"):
+        [one] = json.loads(found[f"{folder}/{kind}.json"])
+        assert one["metadata"]["name"].startswith("told-1")
 
 
 def test_a_file_that_is_there_is_not_written_over(fleet: Fleet, customer: dict[str, Any], tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ class Kind:
 
 TENANT = Kind(GROUP, VERSION, "MemoryBankTenant", "memorybanktenants")
 BACKUP = Kind(GROUP, VERSION, "MemoryBankBackup", "memorybankbackups")
+JOB = Kind("batch", "v1", "Job", "jobs")
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 SECRET = Kind("", "v1", "Secret", "secrets")
 POD = Kind("", "v1", "Pod", "pods")
@@ -65,6 +66,11 @@ CRD = Kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customreso
 def of_tenant(tenant: str) -> str:
     """The selector of what belongs to a tenant; what works on its backups has another component."""
     return f"{TENANT_LABEL}={tenant},app.kubernetes.io/component=tenant"
+
+
+def of_backups(tenant: str) -> str:
+    """The selector of the Jobs that take, restore or try out a tenant's backups, and of their pods."""
+    return f"{TENANT_LABEL}={tenant},app.kubernetes.io/component=backup"
 
 
 def child_labels(tenant: str) -> dict[str, str]:

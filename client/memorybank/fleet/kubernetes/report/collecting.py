@@ -13,6 +13,7 @@ from memorybank.fleet.kubernetes.cluster import Cluster
 from memorybank.fleet.kubernetes.doctor import examine
 from memorybank.fleet.kubernetes.doctor.installation import OPERATOR_LABELS
 from memorybank.fleet.kubernetes.kinds import (
+    BACKUP,
     CRD,
     DEPLOYMENT,
     EVENT,
@@ -20,6 +21,7 @@ from memorybank.fleet.kubernetes.kinds import (
     HTTP_ROUTE,
     INGRESS,
     INGRESS_CLASS,
+    JOB,
     LEASE,
     NETWORK_POLICY,
     NODE,
@@ -30,6 +32,7 @@ from memorybank.fleet.kubernetes.kinds import (
     TENANT,
     VOLUME_CLAIM,
     Manifest,
+    of_backups,
     of_tenant,
 )
 from memorybank.fleet.kubernetes.report.redacting import cleaned, redacted
@@ -86,11 +89,24 @@ class Collection:
             look = _keeping(pods if kind is POD else [], partial(cluster.all, kind, labels=of_tenant(name)))
             yield from self._of(f"{folder}/{kind.plural}.json", look)
         yield from self._of(f"{folder}/secret-names.json", lambda: cluster.names(SECRET, of_tenant(name)))
+        yield from self._backups(cluster, name, f"{folder}/backups")
         yield from self._of(f"{folder}/events.json", lambda: _events(cluster.all(EVENT), name))
         for pod in pods:
             yield from self._logs(cluster, pod, folder)
         if pods:
             yield from self._of(f"{folder}/metrics.txt", lambda: metrics_text(cluster, name))
+
+    def _backups(self, cluster: Cluster, tenant: str, folder: str) -> Iterator[Piece]:
+        def theirs() -> list[Manifest]:
+            return [one for one in cluster.all(BACKUP) if one["spec"]["tenantRef"]["name"] == tenant]
+
+        yield from self._of(f"{folder}/{BACKUP.plural}.json", theirs)
+        pods: list[Manifest] = []
+        for kind in (JOB, POD):
+            look = _keeping(pods if kind is POD else [], partial(cluster.all, kind, labels=of_backups(tenant)))
+            yield from self._of(f"{folder}/{kind.plural}.json", look)
+        for pod in pods:
+            yield from self._logs(cluster, pod, folder)
 
     def _logs(self, cluster: Cluster, pod: Manifest, folder: str) -> Iterator[Piece]:
         name = pod["metadata"]["name"]
