@@ -65,14 +65,16 @@ def install(stack: Stack, progress: Progress, *, hurried: bool = False) -> Prome
         texts = {name: in_a_hurry(text) for name, text in texts.items()}
     kubectl = stack.kubectl
     with progress.step("Installing Prometheus"):
-        for manifest in yaml.safe_load_all((MANIFESTS / "prometheus.yaml").read_text()):
-            if manifest["kind"] == "Deployment":
-                template = manifest["spec"]["template"]
-                template["spec"]["containers"][0]["image"] = image
-                template["metadata"]["annotations"] = {"memorybank.local/config": str(hash_of(texts))}
-            kubectl.apply(manifest)
+        parts = list(yaml.safe_load_all((MANIFESTS / "prometheus.yaml").read_text()))
+        [deployment] = [part for part in parts if part["kind"] == "Deployment"]
+        template = deployment["spec"]["template"]
+        template["spec"]["containers"][0]["image"] = image
+        template["metadata"]["annotations"] = {"memorybank.local/config": hash_of(texts)}
         metadata = {"name": "prometheus", "namespace": NAMESPACE}
-        kubectl.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": texts})
+        files = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": texts}
+        # A pod reads its files when it starts: they are there before it.
+        kubectl.apply(*(part for part in parts if part is not deployment), files)
+        kubectl.apply(deployment)
         kubectl("rollout", "status", f"--namespace={NAMESPACE}", "deployment/prometheus", "--timeout=2m")
     return Prometheus(kubectl)
 
