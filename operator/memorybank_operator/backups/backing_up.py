@@ -7,7 +7,7 @@ a Job has the attempt in its name: an operator that is killed in between makes n
 import datetime
 import functools
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Self
 
 import msgspec
@@ -253,13 +253,12 @@ def _job(
 ) -> Manifest:
     """Without a key of the tenant's: its final backup, which ends no other."""
     name, uid, plan = backup.metadata.name, backup.metadata.uid, tenant.spec.backup
-    if admin is None or is_final(tenant, backup):
-        make = functools.partial(jobs.final, retention=None)
-    else:
-        own = plan is not None and backup.spec.destination is None
-        make = functools.partial(jobs.take, admin_key=admin, retention=plan.retention if plan and own else None)
     owner = {"apiVersion": API_VERSION, "kind": BACKUP_KIND, "name": name, "uid": uid}
     is_last = number >= attempts.MOST
+    make: Callable[..., Manifest] = jobs.final
+    if admin is not None and not is_final(tenant, backup):
+        own = plan is not None and backup.spec.destination is None
+        make = functools.partial(jobs.take, admin_key=admin, retention=plan.retention if plan and own else None)
     return make(tenant, image, f"{name}-{number}", owner, target.destination, target.seal, key=uid, is_last=is_last)
 
 

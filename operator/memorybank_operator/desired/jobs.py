@@ -76,14 +76,14 @@ def final(
     seal: SecretKeyRef | None,
     *,
     key: str,
-    retention: RetentionRule | None,
     is_last: bool,
 ) -> Manifest:
     """One attempt at the backup of a tenant that is being deleted: the volume itself, which nobody has any more.
 
-    It needs nothing else of the tenant's, as all of that may be gone already: not even its service account.
+    It needs nothing else of the tenant's, as all of that may be gone already: not even its service account. It ends no
+    older one.
     """
-    variables = {"CHROMA_DB_PATH": DATA_FOLDER, **_attempt(tenant, key, retention, is_last=is_last)}
+    variables = {"CHROMA_DB_PATH": DATA_FOLDER, **_attempt(tenant, key, None, is_last=is_last)}
     pod = _pod(tenant, image, "final", variables, destination, seal)
     del pod["serviceAccountName"]
     _mount_data(pod, tenant)

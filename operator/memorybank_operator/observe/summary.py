@@ -106,8 +106,8 @@ def _ready(  # noqa: PLR0911 (a list of cases)
 ) -> Verdict:
     if tenant.metadata.deletion_timestamp:
         backup = observed.backup_verdict
-        held = FINAL_BACKUP_FINALIZER in tenant.metadata.finalizers and backup is not None
-        also = f" {backup.message}" if held and backup is not None else ""
+        is_held = FINAL_BACKUP_FINALIZER in tenant.metadata.finalizers
+        also = f" {backup.message}" if is_held and backup is not None else ""
         return Verdict(False, Reason.TERMINATING, f"The tenant is being deleted.{also}")
     if tenant.spec.paused:
         return Verdict(None, Reason.PAUSED, "The operator leaves the tenant alone while spec.paused is true.")
