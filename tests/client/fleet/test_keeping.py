@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.client.fleet.conftest import Create, Fleet
 from tests.client.fleet.playing import backups_played
@@ -122,16 +123,18 @@ def test_a_clone_is_as_the_other_but_for_what_is_its_own(
 ) -> None:
     spec = tmp_path / "spec.yaml"
     keys = [{"name": "default", "scopes": ["read", "write", "admin"]}, {"name": "reader", "scopes": ["read"]}]
-    spec.write_text(f"{PLAN}forgetting: {{intervalHours: 12}}\napiKeys: {json.dumps(keys)}\n")
+    rest = {"storage": {"storageClassName": "standard"}, "forgetting": {"intervalHours": 12}, "apiKeys": keys}
+    spec.write_text(f"{PLAN}{yaml.safe_dump(rest)}")
     create("original", "--spec", str(spec), "--domain", "example.com", "--wait")
 
-    cloned = fleet.done("clone", "original", "copy", "--hostname", "copy.example.com")
+    cloned = fleet.done("clone", "original", "copy", "--hostname", "copy.example.com", "--size", "20Gi")
 
     try:
         new, old = (fleet.get("mbt", name)["spec"] for name in ("copy", "original"))
         assert (cloned["cloned_from"], cloned["restored"]["memories"]) == ("original", 40)
         assert new["restoreFrom"] == {"backupName": cloned["backup"]}
         assert (new["hostname"], new["forgetting"]) == ("copy.example.com", old["forgetting"])
+        assert (new["storage"]["size"], new["storage"]["storageClassName"]) == ("20Gi", "standard")
         assert [key["name"] for key in new["apiKeys"]] == ["default", "reader"]
         assert fleet.get("secret", "copy-api-key")["data"] != fleet.get("secret", "original-api-key")["data"]
     finally:

@@ -44,7 +44,9 @@ def clone(
     ends = time.monotonic() + seconds
     tenant = cluster.get(TENANT, name)
     refuse_if_it_cannot_be(tenant, through)
-    whole = replace(wish, spec={**_inherited(tenant), **wish.spec})
+    inherited = _inherited(tenant)
+    storage = {**inherited.get("storage", {}), **wish.spec.get("storage", {})}  # another size, of the same class
+    whole = replace(wish, spec={**inherited, **wish.spec, "storage": storage})
     body = {"metadata": {"name": wish.id, "namespace": cluster.namespace}, "spec": dict(whole.spec)}
     cluster.create(TENANT, body, dry_run=True)  # what cannot be made is told before anything is done
     backup = back_up(cluster, name, through, seconds=seconds, wait=True, say=say)
