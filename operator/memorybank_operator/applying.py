@@ -31,17 +31,21 @@ Manifest = dict[str, Any]
 async def apply_children(
     cluster: Cluster,
     seen: Seen,
-    key: TenantKey,
     tenant: Tenant,
     context: Context,
     wanted: Mapping[Kind, Manifest | None],
+    there: Mapping[Kind, Manifest | None],
 ) -> tuple[Problem, ...]:
-    """Make, correct and remove the tenant's objects; answers what the API server refuses of them."""
+    """Make, correct and remove the tenant's objects; answers what the API server refuses of them.
+
+    `there`: what was known of them when the tenant was last known to be there. One that goes while this is under way
+    is a matter for the next look: it may have gone with its tenant, and would be made again for nobody.
+    """
     refusals: list[Problem] = []
     for kind, desired in wanted.items():
         if kind in OPTIONAL and kind not in context.served:
             continue
-        actual = seen.child(kind, key)
+        actual = there[kind]
         if desired is None:
             if await adoption.remove(cluster, kind, actual):
                 logger.info("%s removed", kind.kind, extra={"reason": "Removed"})

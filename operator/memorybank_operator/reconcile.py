@@ -155,14 +155,15 @@ class Reconciler:
         refusals: tuple[Problem, ...] = ()
         if not left_alone:
             wanted = children(tenant, context)
-            if await self._has_gone(tenant, wanted):
+            there = {kind: self._seen.child(kind, key) for kind in wanted}
+            if await self._has_gone(tenant, wanted, there):
                 return None
             await self._parting.hold(tenant)
             keyring = await self._keys(key, tenant)
             if plan.taken_back is not None:
                 tenant = await self._tell_taken_back(key, tenant, context, plan, plan.taken_back)
                 wanted = children(tenant, context)
-            refusals = await apply_children(self._cluster, self._seen, key, tenant, context, wanted)
+            refusals = await apply_children(self._cluster, self._seen, tenant, context, wanted, there)
             await refresh_access(self._cluster, self._seen, key, keyring)
             restored = await self._restoring.look(key, tenant, plan.image, self._clock())
         plan = self.rolling.outcome(key, tenant, plan)
@@ -215,7 +216,9 @@ class Reconciler:
             await bequeath(self._cluster, self._seen, msgspec.convert(last, Tenant))
         self._deleted.pop(key, None)
 
-    async def _has_gone(self, tenant: Tenant, wanted: Mapping[Kind, Manifest | None]) -> bool:
+    async def _has_gone(
+        self, tenant: Tenant, wanted: Mapping[Kind, Manifest | None], there: Mapping[Kind, Manifest | None]
+    ) -> bool:
         """Whether a tenant that had its children and misses some is being deleted, which its own watch has yet to tell.
 
         Else the garbage collector's work would be undone, and a key made anew.
@@ -223,8 +226,8 @@ class Reconciler:
         if tenant.status.observed_generation is None:
             return False
         key = TenantKey(tenant.metadata.namespace, tenant.metadata.name)
-        there = all(self._seen.has(kind, key) for kind, desired in wanted.items() if desired is not None)
-        if there and key in self._keyrings:
+        whole = all(there[kind] is not None for kind, desired in wanted.items() if desired is not None)
+        if whole and key in self._keyrings:
             return False
         try:
             newest = await self._cluster.get(TENANT, *key)

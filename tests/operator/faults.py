@@ -75,6 +75,13 @@ class Slow(Fault, frozen=True):
     seconds: float
 
 
+class Held(Fault, frozen=True):
+    """It is done once `release` is set; `reached` tells that it waits."""
+
+    reached: asyncio.Event
+    release: asyncio.Event
+
+
 class Hung(Fault, frozen=True):
     """Nothing is done and nothing is answered, as long as the operator waits."""
 

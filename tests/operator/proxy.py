@@ -19,6 +19,7 @@ from .faults import (
     Dropped,
     Fault,
     Garbled,
+    Held,
     Hung,
     Killed,
     Page,
@@ -127,6 +128,9 @@ class ApiProxy:
                 return web.Response(status=status, body=half, content_type="application/json")
             case Slow(seconds):
                 await asyncio.sleep(seconds)
+            case Held(reached, release):
+                reached.set()
+                await release.wait()
             case Hung():
                 return await _never()
             case Silent() | Cut() | Told() if call.watch:

@@ -13,7 +13,17 @@ from memorybank_operator import queue, reflector
 from memorybank_operator.answers import ApiError, NotFound, Unreadable
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.handlers import Operator
-from memorybank_operator.kinds import DEPLOYMENT, HTTP_ROUTE, NETWORK_POLICY, SERVICE, TENANT, VOLUME_CLAIM
+from memorybank_operator.kinds import (
+    DEPLOYMENT,
+    EVENT,
+    HTTP_ROUTE,
+    NETWORK_POLICY,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    TENANT,
+    VOLUME_CLAIM,
+    Kind,
+)
 from memorybank_operator.kubeconfig import Connection
 from memorybank_operator.seen import TenantKey
 from memorybank_operator.settings import Settings
@@ -34,13 +44,14 @@ from .faults import (
     Cut,
     Fault,
     Garbled,
+    Held,
     Hung,
     Page,
     Silent,
     Slow,
     Told,
 )
-from .kube import SECONDS, Kube, Manifest, condition_of
+from .kube import COLLECTION_SECONDS, SECONDS, Kube, Manifest, condition_of
 from .proxy import ApiProxy
 
 FAULTS: dict[str, Fault] = {
@@ -227,6 +238,40 @@ async def test_a_tenant_deleted_while_nobody_watched_is_parted_from_as_its_polic
         await kube.delete(TENANT, namespace, "customer1")
         proxy.rule = Once(GONE, lambda call: call.watch, times=20)
         await kube.until_gone(VOLUME_CLAIM, namespace, "customer1")
+
+
+async def test_what_goes_with_its_tenant_in_the_middle_of_a_look_is_not_made_again(
+    kube: Kube, proxy: ApiProxy, namespace: str, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_module, "REQUEST_SECONDS", COLLECTION_SECONDS)  # so long a request may be held
+    async with start() as operator:
+        # The garbage collector learns of new kinds of owners every half minute: here it shows that it knows ours.
+        await kube.observed(await kube.tenant(namespace, "earlier"))
+        await kube.delete(TENANT, namespace, "earlier")
+        await kube.until_gone(NETWORK_POLICY, namespace, "earlier")
+        await kube.observed(await kube.tenant(namespace))
+        await operator.queue.settled()
+        held = Held(asyncio.Event(), asyncio.Event())
+        proxy.rule = Once(held, writes("serviceaccounts"))
+        await kube.merge(SERVICE_ACCOUNT, namespace, "customer1", {"automountServiceAccountToken": True})
+        await held.reached.wait()
+        await kube.delete(TENANT, namespace, "customer1")
+        for kind in (DEPLOYMENT, SERVICE, NETWORK_POLICY):
+            await kube.until_gone(kind, namespace, "customer1")
+            await known_gone(operator, kind, namespace)
+        proxy.calls.clear()
+        held.release.set()
+        await operator.queue.settled()
+        made = [str(call) for _, call in proxy.calls if call.write and f"/{namespace}/events" not in call.path]
+        assert [one for one in made if not one.endswith("/status")] == []
+    told = [event["message"] for event in await kube.list(EVENT, namespace) if event["reason"] == "Repaired"]
+    assert [one for one in told if "ServiceAccount" not in one] == []
+
+
+async def known_gone(operator: Operator, kind: Kind, namespace: str) -> None:
+    async with asyncio.timeout(SECONDS):
+        while operator.seen.has(kind, TenantKey(namespace, "customer1")):  # noqa: ASYNC110 (a watch tells)
+            await asyncio.sleep(0.01)
 
 
 async def test_retry_after_is_heeded_within_the_request(kube: Kube, proxy: ApiProxy, namespace: str) -> None:
