@@ -24,6 +24,7 @@ default_ulimits = ["nofile=1024:4096", "nproc=4096:4096"]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 [network]
+network_backend = "netavark"
 network_config_dir = "{folder}/networks"
 """
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster.progress import Progress
-from e2e.images import PROGRAMS, archive
-from e2e.podman import Podman, podman
+from e2e.images import PROGRAMS
+from e2e.podman import Podman
 from e2e.stack import ROOT
 from e2e.tenants import until
 
@@ -29,13 +28,6 @@ try:
 except urllib.error.HTTPError as refused:
     print(json.dumps({"status": refused.code}))
 """
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
-    with podman(tmp_path_factory.mktemp("podman")) as engine:
-        engine("podman", "load", "--quiet", f"--input={archive(PROGRAMS['service'], Progress())}")
-        yield engine
 
 
 @pytest.fixture
@@ -70,7 +62,7 @@ def test_a_tenant_by_the_guides_variables_remembers_and_keeps_its_data(up: Podma
 
 
 def test_its_container_may_do_nothing_that_it_need_not(up: Podman) -> None:
-    [name] = up("podman", "ps", "--format={{.Names}}").split()
+    [name] = up("podman", "ps", "--format={{.Names}}", "--filter=name=memorybank-e2e").split()
     [inspected] = json.loads(up("podman", "inspect", name))
     assert inspected["HostConfig"]["ReadonlyRootfs"] is True
     assert inspected["EffectiveCaps"] in ([], None)

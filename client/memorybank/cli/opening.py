@@ -15,11 +15,15 @@ from memorybank.cli.progress import Progress
 
 if TYPE_CHECKING:
     from memorybank import MemoryBankClient
-    from memorybank.fleet.kubernetes.tenants import KubernetesTenants
+    from memorybank.fleet.target import Target
 
-    Opening = MemoryBankClient | KubernetesTenants | tuple[MemoryBankClient, KubernetesTenants | None] | None
+    Opening = MemoryBankClient | Target | tuple[MemoryBankClient, Target | None] | None
 else:
     Opening = object
+
+TARGET_VARIABLE = "MEMORYBANK_TARGET"
+TARGETS = ("kubernetes", "compose")
+"""What may run tenants; the first if nothing is said."""
 
 
 @contextmanager
@@ -39,13 +43,13 @@ def a_memory(options: Namespace, progress: Progress) -> Iterator[MemoryBankClien
 
 
 @contextmanager
-def the_fleet(options: Namespace, progress: Progress) -> Iterator[KubernetesTenants]:
-    progress.say("waiting for the cluster")
+def the_fleet(options: Namespace, progress: Progress) -> Iterator[Target]:
+    progress.say("waiting for what runs the tenants")
     yield tenants(options)
 
 
 @contextmanager
-def one_memory(options: Namespace, progress: Progress) -> Iterator[tuple[MemoryBankClient, KubernetesTenants | None]]:
+def one_memory(options: Namespace, progress: Progress) -> Iterator[tuple[MemoryBankClient, Target | None]]:
     """A tenant's memory, and what runs it where it is of the cluster."""
     with a_memory(options, progress) as client:
         yield client, tenants(options) if options.tenant is not None else None
@@ -63,13 +67,32 @@ def nothing(options: Namespace, progress: Progress) -> Iterator[None]:
     yield None
 
 
-def tenants(options: Namespace) -> KubernetesTenants:
-    """The library behind it is imported, and the cluster asked, at the first request."""
+def tenants(options: Namespace) -> Target:
+    """The library behind it is imported, and what runs them asked, at the first request."""
+    target = options.target or os.environ.get(TARGET_VARIABLE) or TARGETS[0]
+    if target not in TARGETS:
+        raise ValueError(f"${TARGET_VARIABLE} is {target!r}: it may be {' or '.join(TARGETS)}")
+    of_a_cluster = {"--namespace": options.namespace, "--context": options.context, "--kubeconfig": options.kubeconfig}
+    if target == "compose":
+        return _compose(options.folder, [name for name, value in of_a_cluster.items() if value is not None])
+    if options.folder is not None:
+        raise ValueError("--folder is for --target compose")
     from memorybank.fleet.kubernetes.cluster import Cluster
     from memorybank.fleet.kubernetes.configuration import Where
     from memorybank.fleet.kubernetes.tenants import KubernetesTenants
 
     return KubernetesTenants(Cluster(Where(options.kubeconfig, options.context, options.namespace)))
+
+
+def _compose(folder: Path | None, given: list[str]) -> Target:
+    if given:
+        raise ValueError(f"{', '.join(given)}: for a cluster, and not for --target compose")
+    from memorybank.fleet.compose.engine import engine
+    from memorybank.fleet.compose.folder import Folder, default_folder
+    from memorybank.fleet.compose.running import Site
+    from memorybank.fleet.compose.tenants import ComposeTenants
+
+    return ComposeTenants(Site(engine(), Folder(folder.absolute() if folder else default_folder())))
 
 
 def given_key(file: Path | None) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from memorybank import address
-from memorybank.cli import care, completion, moving, printing, remembering
+from memorybank.cli import care, completion, moving, opening, printing, remembering
 from memorybank.cli.command import Command
 from memorybank.cli.fleet import keeping, life, looking, running
 from memorybank.cli.progress import Progress
@@ -43,8 +43,9 @@ PROGRAM, PLUGIN = "memorybank", "kubectl memorybank"
 CALLED = re.compile(r"(?<![\w/.'-])memorybank (?=[a-z-])")
 """Where a text shows how the command is called."""
 EPILOG = """
-Tenants are looked for in the cluster and the namespace of the kubeconfig's context. A tenant's memory is the one of
---tenant in the cluster, else the one at --url with the key in $MEMORYBANK_API_KEY.
+Tenants are looked for in the cluster and the namespace of the kubeconfig's context; with --target compose, among the
+containers of this machine. A tenant's memory is the one of --tenant there, else the one at --url with the key in
+$MEMORYBANK_API_KEY.
 
 Exit status: 0 done; 1 refused; 2 wrong use; 3 no answer; 4 not done in time; 70 a fault of
 the command itself; 130 interrupted.
@@ -144,7 +145,21 @@ def _add_common(to: argparse.ArgumentParser, *, given: bool) -> None:
     def default(value: Any) -> Any:
         return value if given else argparse.SUPPRESS
 
-    to.add_argument("--tenant", metavar="ID", default=default(None), help="a tenant in the cluster, by its id")
+    to.add_argument("--tenant", metavar="ID", default=default(None), help="a tenant that is run here, by its id")
+    to.add_argument(
+        "--target",
+        choices=opening.TARGETS,
+        default=default(None),
+        help="what runs the tenants: a cluster, or containers of this machine; default:"
+        f" ${opening.TARGET_VARIABLE}, else {opening.TARGETS[0]}",
+    )
+    to.add_argument(
+        "--folder",
+        type=Path,
+        metavar="DIR",
+        default=default(None),
+        help="of the tenants of --target compose; default: $MEMORYBANK_FOLDER, else ~/.local/share/memorybank",
+    )
     to.add_argument("-n", "--namespace", metavar="NAME", default=default(None), help="default: the context's")
     to.add_argument("--context", metavar="NAME", default=default(None), help="of the kubeconfig; default: its current")
     to.add_argument("--kubeconfig", metavar="FILE", default=default(None), help="default: $KUBECONFIG")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from memorybank.client import MemoryBankClient
+    from memorybank.fleet.finding import Finding
     from memorybank.records import Erasure
 
 Say = Callable[[str], None]
@@ -118,3 +119,6 @@ class Target(Protocol):
 
     def memory(self, tenant: str, *, say: Say) -> AbstractContextManager[MemoryBankClient]:
         """A client of its memory, with its key."""
+
+    def examine(self, tenant: str | None, say: Say) -> Iterator[Finding]:
+        """What is right and what is wrong with it all, or with one tenant, and what to do."""

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from memorybank.fleet.errors import RefusedError
-from memorybank.fleet.kubernetes.quantity import bytes_of
-from memorybank.fleet.kubernetes.updating import image_of
+from memorybank.fleet.images import image_of
+from memorybank.fleet.quantity import bytes_of
 from tests.client.fleet.conftest import Fleet
 from tests.client.shell import memorybank
 

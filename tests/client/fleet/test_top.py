@@ -6,7 +6,7 @@ import signal
 from typing import Any
 
 from memorybank.cli.fleet.top import with_rates
-from memorybank.fleet.kubernetes.usage import figures
+from memorybank.fleet.figures import figures
 from tests.client.fleet.conftest import Create, Fleet
 
 METRICS = """\

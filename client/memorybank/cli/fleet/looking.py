@@ -15,15 +15,13 @@ from memorybank.cli.progress import Progress
 from memorybank.cli.table import Column
 
 if TYPE_CHECKING:
-    from memorybank.fleet.kubernetes.tenants import KubernetesTenants
+    from memorybank.fleet.target import Target
 
 SIGNS = {"ok": "ok", "warning": "WARNING", "problem": "PROBLEM", "unknown": "?"}
 
 
-def _doctor(target: KubernetesTenants, options: Namespace, progress: Progress) -> Any:
-    from memorybank.fleet.kubernetes.doctor import examine
-
-    return list(examine(target.cluster, options.id, progress.say))
+def _doctor(target: Target, options: Namespace, progress: Progress) -> Any:
+    return list(target.examine(options.id, progress.say))
 
 
 def _doctor_arguments(parser: ArgumentParser) -> None:
@@ -45,9 +43,13 @@ def _wrong(findings: Any) -> str | None:
     return f"{problems} problems were found" if problems > 1 else "1 problem was found" if problems else None
 
 
-def _report(target: KubernetesTenants, options: Namespace, progress: Progress) -> Any:
+def _report(target: Target, options: Namespace, progress: Progress) -> Any:
+    from memorybank.fleet.errors import RefusedError
     from memorybank.fleet.kubernetes.report import write_report
+    from memorybank.fleet.kubernetes.tenants import KubernetesTenants
 
+    if not isinstance(target, KubernetesTenants):
+        raise RefusedError("a report is of a cluster; here `memorybank --target compose doctor` and `logs` tell it")
     file = options.file or Path(time.strftime("memorybank-report-%Y%m%d-%H%M%S.tar.gz"))
     return write_report(target.cluster, file, options.id, everywhere=options.everywhere, say=progress.say)
 
@@ -61,7 +63,7 @@ def _report_arguments(parser: ArgumentParser) -> None:
 COMMANDS = [
     Command(
         "doctor",
-        "say what is wrong with the cluster and its tenants, and what to do",
+        "say what is wrong with what runs the tenants, and with each of them, and what to do",
         _doctor,
         _doctor_arguments,
         "  memorybank doctor\n  memorybank doctor customer1 -o json",

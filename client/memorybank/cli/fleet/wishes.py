@@ -20,7 +20,7 @@ SPEC_VARIABLE = "MEMORYBANK_TENANT_SPEC"
 
 def new_tenant(options: Namespace, id: str) -> NewTenant:
     """Raises ValueError for what can be none."""
-    from memorybank.fleet.kubernetes.keys import checked
+    from memorybank.fleet.keys import checked
     from memorybank.fleet.target import NewTenant
 
     if not TENANT_ID.fullmatch(id) or len(id) > LONGEST_ID:

@@ -10,8 +10,9 @@ from memorybank.fleet.errors import ExistsAlreadyError, RefusedError
 from memorybank.fleet.kubernetes.cluster import Cluster
 from memorybank.fleet.kubernetes.kinds import BACKUP, TENANT, Manifest
 from memorybank.fleet.kubernetes.view import backup_line, condition
-from memorybank.fleet.kubernetes.waiting import OPERATOR_HINT, until
+from memorybank.fleet.kubernetes.waiting import OPERATOR_HINT
 from memorybank.fleet.target import Answer, BackupWish, Say
+from memorybank.fleet.waiting import until
 
 
 def back_up(cluster: Cluster, name: str, wish: BackupWish, *, seconds: float, wait: bool, say: Say) -> Answer:

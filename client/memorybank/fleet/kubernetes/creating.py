@@ -7,8 +7,9 @@ from memorybank.fleet.kubernetes.cluster import Cluster
 from memorybank.fleet.kubernetes.keys import given_key, read_key
 from memorybank.fleet.kubernetes.kinds import TENANT, Manifest
 from memorybank.fleet.kubernetes.view import condition
-from memorybank.fleet.kubernetes.waiting import OPERATOR_HINT, until, until_ready
+from memorybank.fleet.kubernetes.waiting import OPERATOR_HINT, until_ready
 from memorybank.fleet.target import Answer, NewTenant, Say
+from memorybank.fleet.waiting import until
 
 
 def create(cluster: Cluster, wish: NewTenant, *, seconds: float, wait: bool, say: Say) -> Answer:

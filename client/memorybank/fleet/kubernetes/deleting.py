@@ -17,8 +17,9 @@ from memorybank.fleet.kubernetes.kinds import (
     of_tenant,
 )
 from memorybank.fleet.kubernetes.view import generated_keys
-from memorybank.fleet.kubernetes.waiting import OPERATOR_HINT, until
+from memorybank.fleet.kubernetes.waiting import OPERATOR_HINT
 from memorybank.fleet.target import Answer, Say
+from memorybank.fleet.waiting import until
 
 
 def delete(cluster: Cluster, name: str, *, seconds: float, say: Say) -> Answer:

@@ -12,23 +12,12 @@ from memorybank.fleet.kubernetes.cluster import Cluster
 from memorybank.fleet.kubernetes.kinds import KEY_FIELD, SECRET, Manifest, child_labels, key_secret
 from memorybank.fleet.kubernetes.view import key_place
 
-LONGEST_KEY = 512
-
 
 def read_key(cluster: Cluster, tenant: Manifest, key: str | None = None) -> str | None:
     """The key in the clear; None where there is none yet."""
     place = key_place(tenant, key)
     secret = cluster.find(SECRET, place[0]) if place else None
     return _value(secret, place[1]) if secret is not None and place else None
-
-
-def checked(key: str) -> str:
-    """Raises ValueError, without showing it, for a key that cannot be one."""
-    if not key:
-        raise ValueError("no key came on standard input")
-    if not (key.isascii() and key.isprintable()) or " " in key or len(key) > LONGEST_KEY:
-        raise ValueError(f"the key must be of at most {LONGEST_KEY} printable ASCII characters without spaces")
-    return key
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from memorybank.fleet.kubernetes import creating
 from memorybank.fleet.kubernetes.backing_up import back_up, refuse_if_it_cannot_be
 from memorybank.fleet.kubernetes.cluster import Cluster
 from memorybank.fleet.kubernetes.kinds import BACKUP, TENANT, Manifest
-from memorybank.fleet.kubernetes.quantity import bytes_of
 from memorybank.fleet.kubernetes.view import backup_line
+from memorybank.fleet.quantity import bytes_of
 from memorybank.fleet.target import Answer, BackupWish, NewTenant, RestoreSource, Say
 
 OWN = ("hostname", "hibernate", "paused", "deletionProtection", "restoreFrom")

@@ -7,8 +7,9 @@ from memorybank.fleet.kubernetes.cluster import Cluster
 from memorybank.fleet.kubernetes.keys import read_key
 from memorybank.fleet.kubernetes.kinds import ROTATE_ANNOTATION, TENANT
 from memorybank.fleet.kubernetes.view import generated_keys, key_place
-from memorybank.fleet.kubernetes.waiting import OPERATOR_HINT, until
+from memorybank.fleet.kubernetes.waiting import OPERATOR_HINT
 from memorybank.fleet.target import Answer, Say
+from memorybank.fleet.waiting import until
 
 
 def rotate_key(cluster: Cluster, name: str, key: str, *, seconds: float, say: Say) -> Answer:

@@ -7,8 +7,9 @@ from typing import Any
 from memorybank.fleet.kubernetes.cluster import Cluster
 from memorybank.fleet.kubernetes.kinds import TENANT, Manifest
 from memorybank.fleet.kubernetes.view import condition, line, observed
-from memorybank.fleet.kubernetes.waiting import OPERATOR_HINT, until, until_ready
+from memorybank.fleet.kubernetes.waiting import OPERATOR_HINT, until_ready
 from memorybank.fleet.target import Answer, Say
+from memorybank.fleet.waiting import until
 
 STATES: dict[str, dict[str, Any]] = {
     "hibernate": {"hibernate": True},

@@ -24,6 +24,7 @@ from memorybank.fleet.target import Answer, BackupWish, LogLines, NewTenant, Res
 
 if TYPE_CHECKING:
     from memorybank.client import MemoryBankClient
+    from memorybank.fleet.finding import Finding
     from memorybank.records import Erasure
 
 
@@ -91,3 +92,8 @@ class KubernetesTenants:
         from memorybank.fleet.kubernetes import reaching
 
         return reaching.memory(self.cluster, tenant, say=say)
+
+    def examine(self, tenant: str | None, say: Say) -> Iterator[Finding]:
+        from memorybank.fleet.kubernetes.doctor import examine
+
+        return examine(self.cluster, tenant, say)

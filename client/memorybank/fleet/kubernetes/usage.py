@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import http.client
-import re
 from concurrent.futures import ThreadPoolExecutor
 
 from memorybank.fleet.errors import FleetError, SilentError
+from memorybank.fleet.figures import figures
 from memorybank.fleet.kubernetes.cluster import Cluster
 from memorybank.fleet.kubernetes.kinds import METRICS_PORT
 from memorybank.fleet.kubernetes.logs import pod_of
 from memorybank.fleet.target import Answer
 
 SECONDS, LARGEST, AT_ONCE = 5.0, 4 << 20, 8
-SAMPLE = re.compile(r"^(memorybank_\w+)(?:\{([^}]*)\})? ([-+.\deE]+)$", re.MULTILINE)
-FAILED = re.compile(r'status="5')
 
 
 def metrics_text(cluster: Cluster, name: str) -> str:
@@ -29,23 +27,6 @@ def metrics_text(cluster: Cluster, name: str) -> str:
             raise SilentError(f"the metrics of pod {pod} cannot be read: {error}") from None
         finally:
             connection.close()
-
-
-def figures(text: str) -> dict[str, int | None]:
-    """Those that `top` shows, of a page of metrics; None for what is not in it."""
-    found: dict[str, int | None] = dict.fromkeys(("memories", "faded", "disk_used_bytes", "requests", "failed"))
-    for name, labels, value in SAMPLE.findall(text):
-        number = int(float(value))
-        if name == "memorybank_memories" and 'state="active"' in labels:
-            found["memories"] = number
-        elif name == "memorybank_memories" and 'state="faded"' in labels:
-            found["faded"] = number
-        elif name == "memorybank_volume_used_bytes":
-            found["disk_used_bytes"] = number
-        elif name == "memorybank_http_requests_total":
-            found["requests"] = (found["requests"] or 0) + number
-            found["failed"] = (found["failed"] or 0) + (number if FAILED.search(labels) else 0)
-    return found
 
 
 def with_usage(cluster: Cluster, tenants: list[Answer]) -> list[Answer]:

@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
-from memorybank.fleet.errors import NotInTimeError, RefusedError
+from memorybank.fleet.errors import RefusedError
 from memorybank.fleet.kubernetes.cluster import Cluster
 from memorybank.fleet.kubernetes.kinds import TENANT, Manifest
 from memorybank.fleet.kubernetes.view import condition, observed
 from memorybank.fleet.target import Say
+from memorybank.fleet.waiting import until
 
-T = TypeVar("T")
-
-FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.1, 2.0, 1.3
 FAILING = frozenset({"ImagePullFailed", "CrashLoop", "ContainerConfigInvalid", "VolumeLost", "Refused"})
 """Reasons that time alone will not cure."""
 PATIENCE_SECONDS = 30.0
 """How long such a reason must stand: a registry may stumble once, and a pod be refused for a moment."""
 OPERATOR_HINT = "`memorybank doctor` says whether the operator runs"
-
-
-def until(look: Callable[[], T | None], seconds: float, late: Callable[[], str]) -> T:
-    """What `look` finds, as soon as that is anything. Raises NotInTimeError with what `late` says."""
-    end, pause = time.monotonic() + seconds, FIRST_PAUSE
-    while True:
-        found = look()
-        if found is not None:
-            return found
-        left = end - time.monotonic()
-        if left <= 0:
-            raise NotInTimeError(f"{late()} (waited {seconds:g} s)")
-        time.sleep(min(pause, left))
-        pause = min(pause * GROWTH, LONGEST_PAUSE)
 
 
 def is_ready(tenant: Manifest) -> bool:

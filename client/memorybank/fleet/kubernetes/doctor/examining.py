@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 
 from memorybank.fleet.errors import FleetError
+from memorybank.fleet.finding import Finding, looked, problem
 from memorybank.fleet.kubernetes.cluster import Cluster
 from memorybank.fleet.kubernetes.doctor import installation, network, tenant
-from memorybank.fleet.kubernetes.doctor.finding import Finding, looked, problem
 from memorybank.fleet.kubernetes.kinds import TENANT, Manifest
 from memorybank.fleet.target import Say
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from memorybank.fleet.finding import Finding, ok, problem, warning
 from memorybank.fleet.kubernetes.cluster import Cluster
-from memorybank.fleet.kubernetes.doctor.finding import Finding, ok, problem, warning
 from memorybank.fleet.kubernetes.kinds import (
     CRD,
     DEPLOYMENT,

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from memorybank.client import MemoryBankClient
 from memorybank.errors import MemoryBankError
 from memorybank.fleet.errors import FleetError
+from memorybank.fleet.finding import Finding, ok, problem, warning
 from memorybank.fleet.kubernetes.cluster import Cluster
-from memorybank.fleet.kubernetes.doctor.finding import Finding, ok, problem, warning
 from memorybank.fleet.kubernetes.kinds import HTTP_PORT, INGRESS, Manifest
 from memorybank.fleet.kubernetes.logs import pod_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from memorybank.fleet.errors import RefusedError
+from memorybank.fleet.finding import Finding, ok, problem, warning
 from memorybank.fleet.kubernetes.cluster import Cluster
-from memorybank.fleet.kubernetes.doctor.finding import Finding, ok, problem, warning
 from memorybank.fleet.kubernetes.doctor.installation import waiting
 from memorybank.fleet.kubernetes.kinds import (
     INGRESS_CLASS,
@@ -19,8 +19,8 @@ from memorybank.fleet.kubernetes.kinds import (
     of_tenant,
 )
 from memorybank.fleet.kubernetes.logs import newest_pod
-from memorybank.fleet.kubernetes.quantity import bytes_of
 from memorybank.fleet.kubernetes.view import generated_keys, observed
+from memorybank.fleet.quantity import bytes_of
 
 FULL_PERCENT, FILLING_PERCENT = 90, 80
 WANTED = {"Ready": "True", "Available": "True", "Stalled": "False", "StorageReady": "True", "AccessReady": "True",

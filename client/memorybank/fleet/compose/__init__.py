@@ -1,0 +1,1 @@
+"""Tenants of one machine, each a compose project of its own, behind one Traefik."""
