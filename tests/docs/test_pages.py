@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from e2e.manual import ELSEWHERE, PAGES, ROOT, WALKED, blocks
 from memorybank.cli.program import COMMANDS, parser
 
-ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 BLOCK = re.compile(r"(?ms)^```console\n(.*?)^```$")
 INLINE = re.compile(r"`(memorybank [^`\n]+)`")
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
@@ -105,3 +104,15 @@ def anchors(page: Path) -> set[str]:
     """As the usual readers of Markdown make them of headings."""
     headings = re.findall(r"(?m)^#+ (.+)$", page.read_text())
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_each_block_of_commands_is_run_by_a_test_or_listed_with_what_it_needs() -> None:
+    found = [block for page in PAGES for block in blocks(page)]
+    run = {block.page for block in found if block.outside is None}
+    assert run <= WALKED | ELSEWHERE.keys()
+    assert not WALKED & ELSEWHERE.keys()
+    told = (ROOT / "docs" / "README.md").read_text().partition("## Commands that no test runs")[2]
+    listed = set(re.findall(r"(?m)^\| \[([^\]]+)\]\([^)]+\) \| `([^`]+)` \| (.+) \|$", told))
+    assert listed == {
+        (block.page, " ".join(block.script.split()[:2]), block.outside) for block in found if block.outside is not None
+    }

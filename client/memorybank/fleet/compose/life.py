@@ -80,11 +80,12 @@ def _made(site: Site, tenant: Tenant, key: str, fill: Fill | None) -> None:
     if fill is not None and was_there:
         raise RefusedError(f"the data of an earlier tenant {tenant.id} are kept: memorybank delete {tenant.id} --force")
     try:
-        site.folder.keep(tenant)
         if not was_there:
             site.engine.run("volume", "create", f"--label={FOLDER_LABEL}={site.folder.path}", name)
         if fill is not None:
             fill(tenant)
+        # Only now: a command that is ended before leaves no tenant that would begin without what was to be restored.
+        site.folder.keep(tenant)
         start(site, tenant, key)
     except BaseException:
         end(site, tenant.id)
