@@ -52,7 +52,7 @@ lint: setup ## Format, types, import layers, chart, generated files
 format: setup ## Formats the code
 	$(RUN) -m ruff format . && $(RUN) -m ruff check --fix .
 
-generate: setup ## Writes what is generated: crds/, the chart's copy, docs/tenant.md
+generate: setup ## Writes what is generated: crds/, the chart's copy, docs/tenant.md, docs/api.md
 	@scripts/generate.sh
 
 lock: setup ## Compiles requirements/*.txt after a change of dependencies

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 rm -f helm/memorybank/crds/*.yaml
 cp crds/*.yaml helm/memorybank/crds/
 .venv/bin/python scripts/tenant_reference.py
+.venv/bin/python scripts/api_reference.py
 .venv/bin/python -m memorybank_operator.permissions
 {
     echo "{{- /* Made from crds/ by \`make generate\`. */ -}}"

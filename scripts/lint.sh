@@ -14,7 +14,7 @@ $bin/mypy
 step "import layers"
 $bin/lint-imports
 step "generated files"
-generated() { find crds config helm/memorybank docs/tenant.md docs/helm-values.md -type f -exec sha256sum {} + | sort; }
+generated() { find crds config helm/memorybank docs/tenant.md docs/api.md docs/helm-values.md -type f -exec sha256sum {} + | sort; }
 before=$(generated)
 scripts/generate.sh
 if [ "$before" != "$(generated)" ]; then

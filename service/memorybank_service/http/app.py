@@ -36,19 +36,25 @@ LARGER_BODIES = {
 """In bytes, by path; everywhere else a body holds one memory."""
 
 
-def create_app(tenant: Tenant, keys: KeyRing, metrics: Metrics, tracing: Tracing | None = None) -> ASGIApp:
+def with_routes() -> FastAPI:
+    """The routes alone, as they are described; what they work on is yet to come."""
     # The pages of /docs load scripts from elsewhere; /openapi.json is what tools need.
     app = FastAPI(title="MemoryBank", version=__version__, openapi_url=None, redirect_slashes=False)
-    app.state.tenant = tenant
-    app.state.gate = Gate(keys, RateLimiter(time.monotonic))
-    app.state.idempotent_under_way = set()
-    app.state.batches = asyncio.Semaphore(2)
     app.include_router(probes.router)
     app.include_router(legacy.router)
     app.include_router(chat.router)
     app.include_router(mem0.router)  # before what it shares paths with
     app.include_router(v1.router)
     app.include_router(completions.router)
+    return app
+
+
+def create_app(tenant: Tenant, keys: KeyRing, metrics: Metrics, tracing: Tracing | None = None) -> ASGIApp:
+    app = with_routes()
+    app.state.tenant = tenant
+    app.state.gate = Gate(keys, RateLimiter(time.monotonic))
+    app.state.idempotent_under_way = set()
+    app.state.batches = asyncio.Semaphore(2)
     app.router.routes.append(Route("/mcp", McpEndpoint(tenant, app.state.gate)))
     openapi.describe(app)
     problems.register(app)

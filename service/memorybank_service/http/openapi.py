@@ -66,11 +66,12 @@ async def _answer(request: Request) -> Response:
     app = request.app
     async with app.state.description_lock:
         if app.state.description is None:
-            app.state.description = await asyncio.to_thread(lambda: json.dumps(_description(app)).encode())
+            app.state.description = await asyncio.to_thread(lambda: json.dumps(description(app)).encode())
     return Response(app.state.description, media_type="application/json")
 
 
-def _description(app: FastAPI) -> dict[str, Any]:
+def description(app: FastAPI) -> dict[str, Any]:
+    """What /openapi.json answers, as data."""
     found = get_openapi(title=app.title, version=app.version, description=_TEXT, routes=app.routes, tags=_TAGS)
     components = found.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
