@@ -84,6 +84,18 @@ def test_a_tenants_rate_is_held_before_its_pod(stack: Stack, kubectl: Kubectl) -
     until("its Middleware is gone", lambda: not kubectl.exists("middleware.traefik.io/edge", NAMESPACE))
 
 
+def test_a_tenants_rate_is_held_behind_a_gateway(stack: Stack, kubectl: Kubectl) -> None:
+    by_gateway: dict[str, Any] = {"type": "Gateway", "gateway": {"parentRefs": [stack.gateway]}}
+    kubectl.apply(tenant("edge-gateway", access=by_gateway, rateLimit={"requestsPerSecond": 2, "burst": 5}))
+    kubectl.wait("memorybanktenant/edge-gateway", "condition=Ready", NAMESPACE)
+    until("the route leads to the tenant", lambda: ask(stack, "edge-gateway").is_success)
+
+    answers = [ask(stack, "edge-gateway") for _ in range(30)]
+
+    assert len([answer for answer in answers if answer.status_code == 429]) >= 15
+    kubectl("delete", f"--namespace={NAMESPACE}", "mbt/edge-gateway", "--wait")
+
+
 def test_http_leads_to_https_which_says_to_stay(stack: Stack, kubectl: Kubectl, authority: Path) -> None:
     ingress = {"className": "traefik", "tls": {"secretName": "edge-tls"}}
     kubectl.apply(tenant("edge-secure", access={"ingress": ingress}))

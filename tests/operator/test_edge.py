@@ -71,9 +71,38 @@ def test_it_is_not_named_where_it_cannot_be(missing: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("section", "says"), [("websecure", True), ("web", False)])
 def test_a_route_of_a_gateway_with_tls_keeps_browsers_to_it(section: str, says: bool) -> None:
-    gateway = {"type": "Gateway", "gateway": {"parentRefs": [{"name": "traefik", "sectionName": section}]}}
-    route = children(tenant(hostname=HOST, access=gateway), context(**ON))[HTTP_ROUTE]
+    _, filters = routed({"name": "public", "sectionName": section})
+    told = [one["name"] for each in filters for one in each["responseHeaderModifier"]["set"]]
+    assert told == (["Strict-Transport-Security"] if says else [])
+
+
+def routed(*parents: dict[str, Any], **spec: Any) -> tuple[Any, list[dict[str, Any]]]:
+    """The Middleware, and the filters of the route of Gateways."""
+    gateway = {"type": "Gateway", "gateway": {"parentRefs": list(parents)}}
+    found = children(tenant(hostname=HOST, access=gateway, **spec), context(**ON))
+    route = found[HTTP_ROUTE]
     assert route is not None
     [rule] = route["spec"]["rules"]
-    told = [one["name"] for each in rule.get("filters", []) for one in each["responseHeaderModifier"]["set"]]
-    assert told == (["Strict-Transport-Security"] if says else [])
+    return found[MIDDLEWARE], rule.get("filters", [])
+
+
+@pytest.mark.parametrize("parent", [{"name": "traefik"}, {"name": "public", "namespace": "traefik-system"}])
+def test_a_route_of_traefiks_gateway_has_the_tenants_rate(parent: dict[str, Any]) -> None:
+    middleware, filters = routed(parent, rateLimit={"requestsPerSecond": 5, "burst": 9})
+    own = {"group": "traefik.io", "kind": "Middleware", "name": "customer1"}
+    assert filters == [{"type": "ExtensionRef", "extensionRef": own}]
+    assert middleware["spec"]["rateLimit"]["average"] == 5
+
+
+@pytest.mark.parametrize(
+    ("parents", "spec"),
+    [
+        ([{"name": "public"}], {}),
+        ([{"name": "traefik"}, {"name": "envoy"}], {}),
+        ([{"name": "traefik"}], {"rateLimit": {"requestsPerSecond": 0}}),
+    ],
+)
+def test_a_route_that_others_serve_or_without_a_limit_has_none(
+    parents: list[dict[str, Any]], spec: dict[str, Any]
+) -> None:
+    assert routed(*parents, **spec) == (None, [])

@@ -80,10 +80,11 @@ def http_route(tenant: Tenant, context: Context) -> dict[str, Any] | None:
 
 def _filters(tenant: Tenant, context: Context) -> dict[str, Any]:
     """That the browser keeps to TLS is said where TLS ends; the other headers are the service's own."""
-    if not endpoint(tenant, context).startswith("https:"):
-        return {}
-    told = {"name": "Strict-Transport-Security", "value": "max-age=31536000"}
-    return {"filters": [{"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": [told]}}]}
+    filters = edge.route_filters(tenant, context)
+    if endpoint(tenant, context).startswith("https:"):
+        told = {"name": "Strict-Transport-Security", "value": "max-age=31536000"}
+        filters.append({"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": [told]}})
+    return {"filters": filters} if filters else {}
 
 
 def endpoint(tenant: Tenant, context: Context) -> str:

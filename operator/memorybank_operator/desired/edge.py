@@ -29,17 +29,40 @@ def middleware(tenant: Tenant, context: Context) -> dict[str, Any] | None:
 
 
 def is_before(tenant: Tenant, context: Context) -> bool:
-    """Whether the Ingress is Traefik's, by its class; where the user names Middlewares, those alone hold."""
-    by_ingress = tenant.spec.access.ingress
+    """Whether the way to the tenant is Traefik's, and ours to say what it does on it."""
     return (
         bool(context.settings.traefik_middlewares)
         and MIDDLEWARE in context.served
-        and by_ingress is not None
-        and "traefik" in (by_ingress.class_name or "")
-        and ANNOTATION not in by_ingress.annotations
+        and (_is_its_ingress(tenant) or _is_its_gateway(tenant))
         and tenant.spec.hostname is not None
         and context.hostname_free
     )
+
+
+def _is_its_ingress(tenant: Tenant) -> bool:
+    """By its class; where the user names Middlewares, those alone hold."""
+    by_ingress = tenant.spec.access.ingress
+    return (
+        by_ingress is not None
+        and "traefik" in (by_ingress.class_name or "")
+        and ANNOTATION not in by_ingress.annotations
+    )
+
+
+def _is_its_gateway(tenant: Tenant) -> bool:
+    """By the name or the namespace of each Gateway: another implementation would refuse the route for the filter."""
+    gateway = tenant.spec.access.gateway
+    return gateway is not None and all(
+        "traefik" in one.name or "traefik" in (one.namespace or "") for one in gateway.parent_refs
+    )
+
+
+def route_filters(tenant: Tenant, context: Context) -> list[dict[str, Any]]:
+    """What an HTTPRoute says of the Middleware; its headers are filters of the Gateway API."""
+    if not is_before(tenant, context) or not tenant.spec.rate_limit.requests_per_second:
+        return []
+    own = {"group": MIDDLEWARE.group, "kind": MIDDLEWARE.kind, "name": tenant.metadata.name}
+    return [{"type": "ExtensionRef", "extensionRef": own}]
 
 
 def annotations(tenant: Tenant, context: Context) -> dict[str, str]:
