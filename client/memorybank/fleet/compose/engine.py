@@ -56,12 +56,6 @@ class Engine:
             return None
         raise SilentError(f"{self.program} does not answer: {said}")
 
-    def containers(self, label: str) -> dict[str, dict[str, Any]]:
-        """Those that carry a label, by their names."""
-        names = self.run("ps", "--all", f"--filter=label={label}", "--format={{.Names}}").split()
-        found = [self.find("container", name) for name in names]
-        return {one["Name"].lstrip("/"): one for one in found if one is not None}
-
     def make_network(self, name: str, label: str) -> None:
         """One from which no other network of this kind is reached: Docker's never are, podman's where that is said."""
         apart = ["--opt=isolate=true"] if self.program == "podman" else []
@@ -80,7 +74,7 @@ class Engine:
 
     def remove(self, container: str) -> None:
         """Ended as it ends by itself, and gone."""
-        self.run("stop", "--time", str(STOP_SECONDS), container, seconds=2 * STOP_SECONDS)
+        self.run("stop", "-t", str(STOP_SECONDS), container, seconds=2 * STOP_SECONDS)
         self.run("rm", "--force", container)
 
 

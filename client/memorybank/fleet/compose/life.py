@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memorybank.address import __version__
+from memorybank.fleet.compose.engine import STOP_SECONDS
 from memorybank.fleet.compose.folder import OldKey, Tenant
 from memorybank.fleet.compose.names import FOLDER_LABEL, of_tenant
 from memorybank.fleet.compose.running import Site, end, is_reached, open_to, port, start, until_ready
@@ -186,7 +187,7 @@ def switch(site: Site, id: str, state: str, *, seconds: float, say: Say) -> Answ
         if tenant.asleep:
             say(f"ending tenant {id}")
             if site.container(id) is not None:
-                site.engine.run("stop", "--time", "30", of_tenant(id), seconds=seconds)
+                site.engine.run("stop", "-t", str(STOP_SECONDS), of_tenant(id), seconds=max(seconds, 2 * STOP_SECONDS))
         else:
             _run(site, tenant, site.folder.key(id) or new_key(), seconds, say)
     told: dict[str, Any] = line(tenant, site.container(id), reached=is_reached(site, id))

@@ -101,6 +101,8 @@ class ComposeTenants:
         self.site.folder.get(tenant)
         if lines.previous:
             raise RefusedError("--previous: the engine keeps no log of a container before this one")
+        if self.site.container(tenant) is None:
+            raise RefusedError(f"tenant {tenant} has no container now: memorybank --target compose wake {tenant}")
         options = ["--follow"] if lines.follow else []
         options += [f"--tail={lines.tail}"] if lines.tail is not None else []
         options += [f"--since={lines.since_seconds}s"] if lines.since_seconds is not None else []
