@@ -24,8 +24,8 @@ from memorybank.fleet.compose.names import (
 )
 from memorybank.fleet.compose.running import Site, answers
 from memorybank.fleet.errors import NoSuchThingError, RefusedError
+from memorybank.fleet.receipts import FILE, joined
 from memorybank.fleet.target import Answer, BackupWish, NewTenant, RestoreSource, Say
-from memorybank.wire import plain
 
 if TYPE_CHECKING:
     from memorybank.records import Erasure
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 PROGRAM: Final = "/opt/venv/bin/memorybank-backup"
 CREDENTIALS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 DESTINATION_FOLDER: Final = "/backups"
-MOST_RECEIPTS: Final = 2000
-RECEIPT: Final = ("id", "user", "erased_at", "counts", "sha256")
 FIELDS: Final = (("taken_at", "takenAt"), *((name, name) for name in ("memories", "bytes", "sha256", "location", "id")))
 """Of a backup's line, as the program tells them."""
 
@@ -96,7 +94,7 @@ def restore(site: Site, wish: NewTenant, source: RestoreSource, *, seconds: floa
         erasures = site.folder.path / "erasures" / under.rpartition("/")[2]
         if erasures.exists():
             mounts.append(f"{erasures}:{ERASURES_FOLDER}:ro")
-            variables["ERASURES_FILE"] = f"{ERASURES_FOLDER}/erasures.ndjson"
+            variables["ERASURES_FILE"] = f"{ERASURES_FOLDER}/{FILE}"
         told.update(
             _run(site, tenant.image, "restore", variables, mounts, destination, DESTINATION_FOLDER, None, seconds)
         )
@@ -119,15 +117,10 @@ def clone(site: Site, id: str, wish: NewTenant, through: BackupWish, *, seconds:
 
 def note_erasures(site: Site, id: str, receipts: Iterable[Erasure]) -> str:
     """Keeps receipts beside the tenant, for whoever restores an older backup of it."""
-    file = site.folder.path / "erasures" / id / "erasures.ndjson"
-    new = [{part: value for part, value in plain(receipt).items() if part in RECEIPT} for receipt in receipts]
+    file = site.folder.path / "erasures" / id / FILE
     with site.folder.alone(id):
-        lines = file.read_text().splitlines() if file.exists() else []
-        known = {json.loads(line)["id"]: line for line in lines if line.strip()}
-        known |= {receipt["id"]: json.dumps(receipt, sort_keys=True) for receipt in new}
-        kept = sorted(known.values(), key=lambda line: str(json.loads(line)["erased_at"]))[-MOST_RECEIPTS:]
         # Digests, no names; a container's user has another number than who runs this.
-        site.folder.write(file, "".join(f"{line}\n" for line in kept), READABLE)
+        site.folder.write(file, joined(file.read_text() if file.exists() else "", receipts), READABLE)
     return str(file)
 
 
