@@ -12,6 +12,10 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 PAGES: Final = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 _BLOCK: Final = re.compile(r"(?ms)(?:^<!-- no test runs this: ([^\n]+?) -->\n)?^```console\n(.*?)^```$")
 
+_INLINE: Final = re.compile(r"`((?:kubectl|memorybank) [^`]+)`")
+_WHOLE: Final = re.compile(r"customer1|-n customers|memorybank-system|--all-namespaces|--recursive|storageclass$")
+_PLACEHOLDER: Final = re.compile(r"\.\.\.|…|\b[A-Z]{2,}\b|--url|< ")
+
 WALKED: Final = frozenset(
     {
         "README.md",
@@ -49,6 +53,14 @@ def blocks(page: Path) -> list[Block]:
     name = str(page.relative_to(ROOT))
     found = _BLOCK.finditer(page.read_text())
     return [Block(name, _typed(one[2]), one[1]) for one in found if _typed(one[2])]
+
+
+def within_sentences(page: Path) -> list[str]:
+    """The whole commands about tenants that stand in a page's text and tables; placeholders and fragments are none."""
+    prose = re.sub(r"(?ms)^```.*?^```$", "", page.read_text())
+    found = _INLINE.findall(re.sub(r"(?<!\n)\n(?!\n)", " ", prose))
+    commands = [one.replace("\\|", "|") for one in found]
+    return [one for one in dict.fromkeys(commands) if _WHOLE.search(one) and not _PLACEHOLDER.search(one)]
 
 
 def _typed(text: str) -> str:

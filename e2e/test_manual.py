@@ -22,10 +22,11 @@ from e2e.cluster.processes import free_ports
 from e2e.cluster.progress import Progress
 from e2e.images import PROGRAMS
 from e2e.kubectl import Kubectl
-from e2e.manual import WALKED, blocks
+from e2e.manual import PAGES, WALKED, blocks, within_sentences
 from e2e.podman import Podman
 from e2e.stack import NAMESPACE as OPERATORS
 from e2e.stack import RELEASE, ROOT, Stack, bring_up
+from e2e.tenants import until
 from e2e.test_backups import CLAIM
 
 SAMPLE = ROOT / "config" / "samples" / "tenant.yaml"
@@ -138,14 +139,37 @@ def test_keys_and_volumes(reader: Reader, kubectl: Kubectl) -> None:
     kubectl("label", "namespace", NAMESPACE, "memorybank.dev/deletion-protection-")
 
 
-def test_backups(reader: Reader, kubectl: Kubectl) -> None:
+@pytest.fixture(scope="module")
+def kept(stack: Stack, reader: Reader, kubectl: Kubectl) -> Iterator[str]:
+    """The tenant with a destination and the page's first backup, and with a container before the one that runs."""
     kubectl.apply({**CLAIM, "metadata": {"name": "backups", "namespace": NAMESPACE}})
+    plan = json.dumps({"spec": {"backup": {"destination": {"pvc": {"claimName": "backups"}}}}})
+    kubectl("patch", f"--namespace={NAMESPACE}", "mbt/customer1", "--type=merge", f"--patch={plan}")
+    stack.kill_container(NAMESPACE, "memorybank.dev/tenant=customer1")
+    again = "jsonpath={.items[0].status.containerStatuses[0].restartCount}"
+    pods = ("get", f"--namespace={NAMESPACE}", "pods", "--selector=memorybank.dev/tenant=customer1")
+    until("it runs again", lambda: kubectl(*pods, f"--output={again}") != "0")
+    kubectl.wait("memorybanktenant/customer1", "condition=Ready", NAMESPACE)
     text = (ROOT / "docs" / "backups.md").read_text()
     [first] = re.findall(r"(?ms)^```yaml\n(apiVersion.*?kind: MemoryBankBackup.*?)^```$", text)
     kubectl.apply(yaml.safe_load(first))
-    shown = reader.types("docs/backups.md")
-    assert "Completed" in shown
-    kubectl("delete", f"--namespace={NAMESPACE}", "mbb/before-the-move")
+    yield reader.types("docs/backups.md")
+    for name in ("customer1-again", "customer1-test"):
+        if kubectl.exists(f"mbt/{name}", NAMESPACE):
+            reader.runs(f"memorybank delete {name} --force --yes")
+    kubectl("delete", f"--namespace={NAMESPACE}", "mbb", "--all", "--wait")
+
+
+def test_backups(kept: str) -> None:
+    assert "Completed" in kept
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if within_sentences(page)], ids=lambda page: page.name)
+@pytest.mark.usefixtures("kept")
+def test_commands_within_sentences(reader: Reader, page: Path, tmp_path: Path) -> None:
+    before = f"cd {tmp_path}; memorybank export old.ndjson --tenant customer1" if page.name == "migrating.md" else ""
+    for command in within_sentences(page):
+        reader.runs(f"{before}\n{command}", f"{page.name}: {command}")
 
 
 def test_a_tenants_data(reader: Reader, tmp_path: Path) -> None:
