@@ -302,12 +302,18 @@ def test_a_life_without_a_cluster(fleet: Fleet) -> None:
 
     assert fleet.memorybank("hibernate", "life")["phase"] == "Hibernated"
     assert "wake life" in fleet.refused("search", "tea", "--user", "bob", "--tenant", "life")
+    newer = f"{IMAGE.rpartition(':')[0]}:slept"
+    fleet.engine("podman", "tag", IMAGE, newer)
+    assert fleet.memorybank("update", "life", "slept")["status"] == "updated"
+    assert fleet.memorybank("create", "life", "--if-not-exists")["api_key"] == new
+    assert fleet.memorybank("info", "life")["phase"] == "Hibernated"
     assert fleet.memorybank("wake", "life")["phase"] == "Ready"
+    assert fleet.memorybank("info", "life")["image"] == newer
     assert fleet.memorybank("stats", "--tenant", "life")["total_memories"] == 1
 
     told = fleet.refused("update", "life", "localhost/memorybank/none:v9")
-    assert f"runs {IMAGE} again" in told
-    assert fleet.memorybank("info", "life")["image"] == IMAGE
+    assert f"runs {newer} again" in told
+    assert fleet.memorybank("info", "life")["image"] == newer
     assert fleet.memorybank("stats", "--tenant", "life")["total_memories"] == 1
 
     [line] = [one for one in fleet.memorybank("top", "--once", "-o", "json") if one["tenant_id"] == "life"]
@@ -345,6 +351,7 @@ def test_what_cannot_be_is_refused_before_anything_is_made(fleet: Fleet) -> None
     ):
         spec.write_text(json.dumps(wrong))
         assert told in fleet.refused("create", "wrong", "--spec", str(spec))
+    assert "is Grafana's" in fleet.refused("create", "grafana", "--domain", DOMAIN)
     assert "is no host name" in fleet.refused("create", "wrong", "--hostname", "a`b")
     assert "was not started" in fleet.refused("create", "wrong", "--image", "localhost/memorybank/none:v9")
     assert "--namespace" in fleet.refused("list", "-n", "customers")

@@ -40,6 +40,11 @@ FIELDS: Final = (("taken_at", "takenAt"), *((name, name) for name in ("memories"
 def back_up(site: Site, id: str, wish: BackupWish, *, seconds: float, wait: bool, say: Say) -> Answer:
     if not wait:
         raise ValueError("--no-wait: a backup is taken by this command itself, under --target compose")
+    with site.folder.alone(id):
+        return _taken(site, id, wish, seconds, say)
+
+
+def _taken(site: Site, id: str, wish: BackupWish, seconds: float, say: Say) -> Answer:
     tenant, container = site.folder.get(id), site.container(id)
     if tenant.asleep or container is None or not answers(container):
         raise RefusedError(f"tenant {id} does not run, and cannot be backed up: memorybank --target compose wake {id}")

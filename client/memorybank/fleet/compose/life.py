@@ -33,7 +33,10 @@ def create(site: Site, wish: NewTenant, *, seconds: float, wait: bool, say: Say,
         known = site.folder.find(wish.id)
         if known is not None:
             tenant, key = _the_same(site, known, wish)
-            start(site, tenant, key)
+            if tenant.asleep and wait:
+                raise RefusedError(f"tenant {wish.id} sleeps: memorybank --target compose wake {wish.id}")
+            if not tenant.asleep:
+                start(site, tenant, key)
         else:
             tenant, key = _wished(site, wish)
             _made(site, tenant, key, fill)
@@ -54,6 +57,8 @@ def _wished(site: Site, wish: NewTenant) -> tuple[Tenant, str]:
     image = spec.pop("image", None) or os.environ.get(IMAGE_VARIABLE) or f"memorybank/service:v{__version__}"
     named = spec.pop("hostname", None)
     hostname = checked_hostname(wish.hostname or named)
+    if hostname is not None and hostname.startswith("grafana.") and (site.folder.path / "routes" / "edge.yml").exists():
+        raise RefusedError(f"the host name {hostname} is Grafana's: choose another")
     for other in site.folder.all():
         if hostname is not None and other.hostname == hostname:
             raise RefusedError(f"the host name {hostname} belongs to tenant {other.id}: choose another")
@@ -143,7 +148,8 @@ def update(site: Site, id: str, version: str, *, seconds: float, say: Say) -> An
         if image == before.image:
             return {**answer, "status": "unchanged"}
         if before.asleep:
-            raise RefusedError(f"tenant {id} sleeps, and nobody could see whether {image} runs: memorybank wake {id}")
+            site.folder.keep(replace(before, image=image))  # it is run when the tenant wakes
+            return answer
         key = site.folder.key(id) or new_key()
         say(f"tenant {id}: {image}")
         try:
