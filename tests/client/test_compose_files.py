@@ -133,6 +133,23 @@ def test_two_commands_do_not_change_one_tenant_at_a_time(tmp_path: Path) -> None
         pass
 
 
+@pytest.mark.parametrize("id", ["../x", "a/b", "..", "", "A"])
+def test_what_can_be_no_id_leads_to_no_file(tmp_path: Path, id: str) -> None:
+    folder = Folder(tmp_path / "memorybank")
+    with pytest.raises(NoSuchThingError, match="can be no tenant's id"):
+        folder.get(id)
+    with pytest.raises(NoSuchThingError, match="can be no tenant's id"), folder.alone(id):
+        raise AssertionError("unreachable")
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_key_that_is_lost_is_not_made_anew_in_silence(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.keep(TENANT)
+    with pytest.raises(RefusedError, match="rotate-key customer1 makes another"):
+        folder.own_key("customer1")
+
+
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RefusedError, match="cannot be written to"):

@@ -27,15 +27,9 @@ class Engine:
     front_end: tuple[str, ...]
     """The compose command."""
 
-    def run(
-        self,
-        *arguments: str,
-        seconds: float = SECONDS,
-        stdin: str | None = None,
-        variables: Mapping[str, str] | None = None,
-    ) -> str:
+    def run(self, *arguments: str, seconds: float = SECONDS) -> str:
         """What it prints. Raises RefusedError with its last word."""
-        done = _done([self.program, *arguments], seconds, stdin, variables)
+        done = _done([self.program, *arguments], seconds)
         if done.returncode:
             raise RefusedError(f"{self.program} {arguments[0]}: {_last(done.stderr) or _last(done.stdout)}")
         return done.stdout
@@ -98,20 +92,16 @@ def _front_end(program: str, variables: Mapping[str, str]) -> tuple[str, ...]:
     return (program, "compose")
 
 
-def _done(
-    command: Sequence[str], seconds: float, stdin: str | None = None, variables: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
+def _done(command: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
             command,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
             timeout=seconds,
             check=False,
-            env=None if variables is None else {**os.environ, **variables},
         )
     except subprocess.TimeoutExpired:
         raise NotInTimeError(f"`{' '.join(command[:3])} ...` was not done in {seconds:g} s") from None

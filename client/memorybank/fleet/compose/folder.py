@@ -19,6 +19,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from memorybank.fleet.errors import NoSuchThingError, RefusedError
 from memorybank.fleet.keys import digest
 
 VARIABLE: Final = "MEMORYBANK_FOLDER"
+ID: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 PRIVATE, READABLE = 0o600, 0o644
 PRIVATE_FOLDER, READABLE_FOLDER = 0o700, 0o755
 
@@ -92,15 +94,27 @@ class Folder:
                 return file.read_text()
         return None
 
+    def own_key(self, id: str) -> str:
+        """As `key`. Raises RefusedError where it is lost: another in its place would lock the tenant's agents out."""
+        found = self.key(id)
+        if found is None:
+            raise RefusedError(
+                f"the key of tenant {id} is gone from {self.path}: memorybank rotate-key {id} makes another"
+            )
+        return found
+
     def keep_key(self, id: str, key: str) -> None:
         # Who may not look into the tenant's folder does not come to it; a container's user has another number.
         self.write(self.tenant(id) / "key" / "key", key, READABLE)
 
     def tenant(self, id: str) -> Path:
-        return self.path / "tenants" / id
+        return self.path / "tenants" / _checked(id)
 
     def kept(self, id: str) -> Path:
-        return self.path / "kept" / id
+        return self.path / "kept" / _checked(id)
+
+    def erasures(self, id: str) -> Path:
+        return self.path / "erasures" / _checked(id)
 
     def let_go(self, id: str, *, keep_key: bool) -> None:
         """Nothing of it is left but, with `keep_key`, its key."""
@@ -114,7 +128,7 @@ class Folder:
     @contextmanager
     def alone(self, id: str) -> Iterator[None]:
         """One command at a time changes a tenant. Raises RefusedError where another one is at it."""
-        file = self._made(self.path / "locks", PRIVATE_FOLDER) / id
+        file = self._made(self.path / "locks", PRIVATE_FOLDER) / _checked(id)
         with file.open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -123,10 +137,8 @@ class Folder:
             yield
 
     def write(self, file: Path, text: str, mode: int) -> None:
-        """Whole or not at all."""
-        public = {self.path / "routes", self.path / "scrape"}
-        inner = file.parent.parent.parent == self.path / "tenants" or file.parent.parent == self.path / "erasures"
-        self._made(file.parent, READABLE_FOLDER if inner or file.parent in public else PRIVATE_FOLDER)
+        """Whole or not at all; its folder is open to whom the file is."""
+        self._made(file.parent, READABLE_FOLDER if mode == READABLE else PRIVATE_FOLDER)
         new = file.with_name(f".{file.name}.new")
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as out:
             out.write(text)
@@ -144,6 +156,13 @@ class Folder:
         except OSError as error:
             raise RefusedError(f"{folder} cannot be written to: {error.strerror}") from None
         return folder
+
+
+def _checked(id: str) -> str:
+    """What can be no tenant's id is no part of a path."""
+    if not ID.fullmatch(id):
+        raise NoSuchThingError(f"{id!r} can be no tenant's id")
+    return id
 
 
 def default_folder(variables: Mapping[str, str] = os.environ) -> Path:

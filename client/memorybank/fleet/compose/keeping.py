@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 from memorybank.fleet.compose import life
 from memorybank.fleet.compose.folder import PRIVATE, READABLE, Tenant
@@ -23,7 +24,7 @@ from memorybank.fleet.compose.names import (
     of_tenant,
 )
 from memorybank.fleet.compose.running import Site, answers
-from memorybank.fleet.errors import NoSuchThingError, RefusedError
+from memorybank.fleet.errors import NoSuchThingError, NotInTimeError, RefusedError
 from memorybank.fleet.receipts import FILE, joined
 from memorybank.fleet.target import Answer, BackupWish, NewTenant, RestoreSource, Say
 
@@ -96,7 +97,7 @@ def restore(site: Site, wish: NewTenant, source: RestoreSource, *, seconds: floa
             "BACKUP_ID": backup_id,
         }
         mounts = [f"{of_tenant(tenant.id)}:{DATA_FOLDER}"]
-        erasures = site.folder.path / "erasures" / under.rpartition("/")[2]
+        erasures = site.folder.erasures(under.rpartition("/")[2])
         if erasures.exists():
             mounts.append(f"{erasures}:{ERASURES_FOLDER}:ro")
             variables["ERASURES_FILE"] = f"{ERASURES_FOLDER}/{FILE}"
@@ -122,7 +123,7 @@ def clone(site: Site, id: str, wish: NewTenant, through: BackupWish, *, seconds:
 
 def note_erasures(site: Site, id: str, receipts: Iterable[Erasure]) -> str:
     """Keeps receipts beside the tenant, for whoever restores an older backup of it."""
-    file = site.folder.path / "erasures" / id / FILE
+    file = site.folder.erasures(id) / FILE
     with site.folder.alone(id):
         # Digests, no names; a container's user has another number than who runs this.
         site.folder.write(file, joined(file.read_text() if file.exists() else "", receipts), READABLE)
@@ -181,7 +182,12 @@ def _run(
     command += [f"--volume={mount}" for mount in mounts]
     command += [f"--env={name}={value}" for name, value in given.items()]
     command += [f"--env={name}" for name in CREDENTIALS] if "s3" in destination else []
-    printed = site.engine.run(*command, f"--entrypoint={PROGRAM}", image, what, seconds=seconds)
+    name = f"memorybank-{what}-{uuid4().hex[:12]}"
+    try:
+        printed = site.engine.run(*command, f"--name={name}", f"--entrypoint={PROGRAM}", image, what, seconds=seconds)
+    except NotInTimeError:
+        site.engine.run("rm", "--force", name)  # it would go on without anybody who takes note of what comes of it
+        raise
     found: dict[str, Any] = json.loads(printed.splitlines()[-1])
     return found
 

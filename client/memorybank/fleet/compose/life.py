@@ -150,7 +150,7 @@ def update(site: Site, id: str, version: str, *, seconds: float, say: Say) -> An
         if before.asleep:
             site.folder.keep(replace(before, image=image))  # it is run when the tenant wakes
             return answer
-        key = site.folder.key(id) or new_key()
+        key = site.folder.own_key(id)
         say(f"tenant {id}: {image}")
         try:
             _run(site, replace(before, image=image), key, seconds, say)
@@ -177,10 +177,10 @@ def rotate_key(site: Site, id: str, name: str) -> Answer:
         if old is not None:
             kept = (*kept, OldKey.of(old, now + OVERLAP))
         changed = replace(tenant, old_keys=kept)
-        # First the record of the old key: killed in between, both open.
+        # The key itself last: a command that is ended before leaves the old one in its place, which opens.
         site.folder.keep(changed)
-        site.folder.keep_key(id, key)
         open_to(site, changed, key)
+        site.folder.keep_key(id, key)
     return {"tenant_id": id, "key": name, "api_key": key}
 
 
@@ -195,6 +195,6 @@ def switch(site: Site, id: str, state: str, *, seconds: float, say: Say) -> Answ
             if site.container(id) is not None:
                 site.engine.run("stop", "-t", str(STOP_SECONDS), of_tenant(id), seconds=max(seconds, 2 * STOP_SECONDS))
         else:
-            _run(site, tenant, site.folder.key(id) or new_key(), seconds, say)
+            _run(site, tenant, site.folder.own_key(id), seconds, say)
     told: dict[str, Any] = line(tenant, site.container(id), reached=is_reached(site, id))
     return {name: told[name] for name in ("tenant_id", "phase", "ready", "available")}

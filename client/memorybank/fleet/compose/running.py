@@ -75,7 +75,8 @@ def lead_to(site: Site, tenant: Tenant) -> None:
     """Have Traefik, where it runs, reach the tenant's network, and know its name."""
     name = of_tenant(tenant.id)
     watch(site)
-    if not is_reached(site, tenant.id) and site.engine.find("container", EDGE) is not None:
+    networks = edge_networks(site)
+    if networks is not None and name not in networks:
         site.engine.run("network", "connect", name, EDGE)
     site.folder.write(site.folder.path / "routes" / f"tenant-{tenant.id}.yml", files.route_file(tenant), READABLE)
     site.folder.write(site.folder.path / "scrape" / f"tenant-{tenant.id}.json", files.scrape_file(tenant), READABLE)
@@ -94,9 +95,14 @@ def watch(site: Site) -> None:
 
 
 def is_reached(site: Site, id: str) -> bool:
-    """Whether Traefik is on the tenant's network; it leaves all of them when its container is made anew."""
+    """Whether Traefik is on the tenant's network."""
+    return of_tenant(id) in (edge_networks(site) or ())
+
+
+def edge_networks(site: Site) -> frozenset[str] | None:
+    """Those that Traefik is on, which it leaves when its container is made anew; None: there is no such container."""
     edge = site.engine.find("container", EDGE)
-    return edge is not None and of_tenant(id) in edge["NetworkSettings"]["Networks"]
+    return None if edge is None else frozenset(edge["NetworkSettings"]["Networks"])
 
 
 def end(site: Site, id: str) -> None:

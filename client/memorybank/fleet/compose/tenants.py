@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from memorybank.fleet.compose import keeping, life, view
+from memorybank.fleet.compose.folder import Tenant
 from memorybank.fleet.compose.names import METRICS_PORT, NAMESPACE, of_tenant
-from memorybank.fleet.compose.running import Site, is_reached, port
+from memorybank.fleet.compose.running import Site, edge_networks, is_reached, port
 from memorybank.fleet.errors import RefusedError
 from memorybank.fleet.figures import figures
 from memorybank.fleet.finding import Finding
@@ -41,12 +42,13 @@ class ComposeTenants:
         return life.create(self.site, wish, seconds=seconds, wait=wait, say=say)
 
     def tenants(self, *, everywhere: bool = False) -> Sequence[Answer]:
-        def one(id: str) -> Answer:
-            tenant = self.site.folder.get(id)
-            return view.line(tenant, self.site.container(id), reached=is_reached(self.site, id))
+        networks = edge_networks(self.site) or ()
+
+        def one(tenant: Tenant) -> Answer:
+            return view.line(tenant, self.site.container(tenant.id), reached=of_tenant(tenant.id) in networks)
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(one, [tenant.id for tenant in self.site.folder.all()]))
+            return list(pool.map(one, self.site.folder.all()))
 
     def usage(self, *, everywhere: bool = False) -> Sequence[Answer]:
         def one(line: Answer) -> Answer:
