@@ -63,6 +63,7 @@ async def _bring(
     field = "" if actual is None else differs(desired, actual)
     if field is None or adoption.on_its_way_out(actual):
         return None
+    with_namesake = seen.went_with_namesake(kind, TenantKey(tenant.metadata.namespace, tenant.metadata.name))
     try:
         seen.put(kind, await adoption.apply(cluster, kind, desired, actual))
     except NamespaceTerminating:
@@ -78,7 +79,7 @@ async def _bring(
         if error.reason != adoption.NAME_TAKEN:
             raise  # somebody wrote at the same moment: to be tried again, and nothing to be said
         return Problem(Reason.NAME_TAKEN, error.message)
-    message = repaired(kind, tenant, desired, actual, field)
+    message = repaired(kind, tenant, desired, actual, field, with_namesake=with_namesake)
     if message:
         logger.info(message, extra={"reason": REPAIRED})
         await tell(cluster, tenant, REPAIRED, message)

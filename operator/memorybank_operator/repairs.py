@@ -12,13 +12,20 @@ Manifest = dict[str, Any]
 REPAIRED: Final = "Repaired"
 
 
-def repaired(kind: Kind, tenant: Tenant, desired: Manifest, actual: Manifest | None, field: str) -> str:
-    """What is to be said after an object was applied again; empty: nobody has touched it. `field` is what differed."""
+def repaired(
+    kind: Kind, tenant: Tenant, desired: Manifest, actual: Manifest | None, field: str, *, with_namesake: bool = False
+) -> str:
+    """What is to be said after an object was applied again; empty: nobody has touched it. `field` is what differed.
+
+    `with_namesake`: the object that is missing was that of a deleted tenant of the same name, and went with it.
+    """
     if actual is not None:
         last = (actual["metadata"].get("annotations") or {}).get(DESIRED_ANNOTATION)
         if last != desired["metadata"]["annotations"][DESIRED_ANNOTATION]:
             return ""
         return f"Somebody else edited the {kind.kind} {tenant.metadata.name} ({field}): it is as it should be again."
+    if with_namesake:
+        return ""
     stood = tenant.status.observed_generation == tenant.metadata.generation and kind not in OPTIONAL
     if kind is INGRESS:
         stood = stood and any(

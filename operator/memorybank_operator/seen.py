@@ -61,6 +61,7 @@ class Seen:
         self._gone_before: dict[_Object, int] = {}
         self._children: dict[TenantKey, set[_Object]] = {}
         self._owner: dict[_Object, TenantKey] = {}
+        self._left: dict[TenantKey, set[_Object]] = {}
         self._changes = 0
         self._changed: dict[TenantKey, int] = {}
 
@@ -82,11 +83,14 @@ class Seen:
                 self._wanting.setdefault(hostname, set()).add(tenant)
             return {tenant}
         self._objects[key] = _State(version, _encode(manifest))
-        return self._assign(key, _tenant_of(kind, manifest))
+        owner = _tenant_of(kind, manifest)
+        if owner in self._left:
+            self._left[owner].discard(key)
+        return self._assign(key, owner)
 
     def remove(self, kind: Kind, manifest: Manifest) -> set[TenantKey]:
         """Take in that an object is gone (or no longer has our labels)."""
-        return self._remove(_key(kind, manifest), _version(manifest))
+        return self._remove(_key(kind, manifest), _version(manifest), manifest)
 
     def is_news(self, kind: Kind, namespace: str, name: str, version: int) -> bool:
         """Whether this version of an object is newer than all that is known of it."""
@@ -135,6 +139,10 @@ class Seen:
         """Whether there is a child of this kind that has the tenant's name."""
         return _Object(kind, *tenant) in self._objects
 
+    def went_with_namesake(self, kind: Kind, tenant: TenantKey) -> bool:
+        """Whether the last object of this kind that had the tenant's name was of a deleted tenant of that name."""
+        return _Object(kind, *tenant) in self._left.get(tenant, ())
+
     def pods(self, tenant: TenantKey) -> list[Manifest]:
         """The tenant's pods."""
         return [_decode(self._objects[key].text) for key in self._children.get(tenant, ()) if key.kind is POD]
@@ -149,17 +157,26 @@ class Seen:
         known = self._tenants.get(TenantKey(key.namespace, key.name)) if of_tenant else self._objects.get(key)
         return -1 if known is None else known.version
 
-    def _remove(self, key: _Object, version: int) -> set[TenantKey]:
+    def _remove(self, key: _Object, version: int, last: Manifest | None = None) -> set[TenantKey]:
         known = self._known(key)
         if known == -1 or version < known:
             return set()
         self._gone[key] = version
         if key.kind is TENANT:
             tenant = TenantKey(key.namespace, key.name)
+            self._left.pop(tenant, None)
             self._forget_tenant(tenant)
             return {tenant}
-        del self._objects[key]
+        state, owner = self._objects.pop(key), self._owner.get(key)
+        if owner in self._tenants and self._is_of_namesake(owner, last or _read(state.text)):
+            self._left.setdefault(owner, set()).add(key)
         return self._assign(key, None)
+
+    def _is_of_namesake(self, tenant: TenantKey, child: Manifest) -> bool:
+        """Whether a child belongs to an earlier tenant of the same name, as its owner says."""
+        uid = _read(self._tenants[tenant].text)["metadata"]["uid"]
+        owners = [owner for owner in child["metadata"].get("ownerReferences", ()) if owner["kind"] == TENANT.kind]
+        return bool(owners) and all(owner["uid"] != uid for owner in owners)
 
     def _forget_tenant(self, key: TenantKey) -> None:
         self._tenants.pop(key, None)

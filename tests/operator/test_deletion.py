@@ -9,11 +9,12 @@ import pytest
 import yaml
 
 from e2e.cluster.controlplane import ControlPlane
-from memorybank_operator.kinds import CHILDREN, DEPLOYMENT, OPTIONAL, SECRET, TENANT, VOLUME_CLAIM, Kind
+from memorybank_operator.kinds import CHILDREN, DEPLOYMENT, EVENT, OPTIONAL, SECRET, TENANT, VOLUME_CLAIM, Kind
 from memorybank_operator.kubeconfig import from_kubeconfig
+from memorybank_operator.repairs import REPAIRED
 
 from .conftest import CRD, CRDS, OperatorProcess, Start, install_crd
-from .kube import Kube
+from .kube import COLLECTION_SECONDS, Kube
 
 NAMESPACE = Kind("", "v1", "Namespace", "namespaces")
 DATA: tuple[tuple[Kind, str], ...] = ((VOLUME_CLAIM, "customer1"), (SECRET, "customer1-api-key"))
@@ -71,6 +72,48 @@ async def test_the_namespace_is_deleted_first(kube: Kube, namespace: str, start:
         await kube.call("DELETE", NAMESPACE.path(None, namespace))
         await gone(kube, namespace)
         await operator.queue.settled()
+
+
+async def test_what_goes_late_with_a_namesake_is_made_again_without_a_word(
+    kube: Kube, namespace: str, start: Start
+) -> None:
+    hold = {"metadata": {"finalizers": ["example.com/hold"]}}
+    async with start() as operator:
+        await made(kube, namespace, "Delete")
+        await kube.merge(VOLUME_CLAIM, namespace, "customer1", hold)
+        await kube.delete(TENANT, namespace, "customer1")
+        await kube.until(VOLUME_CLAIM, namespace, "customer1", leaving, COLLECTION_SECONDS)
+        await kube.until_gone(SECRET, namespace, "customer1-api-key")
+        await made(kube, namespace, "Delete")
+        await operator.queue.settled()
+        late = await kube.get(VOLUME_CLAIM, namespace, "customer1")
+        assert leaving(late)
+        await kube.merge(VOLUME_CLAIM, namespace, "customer1", {"metadata": {"finalizers": None}})
+        own = await kube.until(
+            VOLUME_CLAIM, namespace, "customer1", lambda found: found and found["metadata"]["uid"] != uid_of(late)
+        )
+        await operator.queue.settled()
+        assert await told_repairs(kube, namespace) == []
+        await kube.delete(VOLUME_CLAIM, namespace, "customer1")
+        await kube.until(
+            VOLUME_CLAIM, namespace, "customer1", lambda found: found and found["metadata"]["uid"] != uid_of(own)
+        )
+        await operator.queue.settled()
+    assert await told_repairs(kube, namespace) == [
+        "Somebody deleted the PersistentVolumeClaim customer1: it is made again."
+    ]
+
+
+def leaving(found: dict[str, Any] | None) -> bool:
+    return found is not None and "deletionTimestamp" in found["metadata"]
+
+
+def uid_of(found: dict[str, Any]) -> Any:
+    return found["metadata"]["uid"]
+
+
+async def told_repairs(kube: Kube, namespace: str) -> list[str]:
+    return [event["message"] for event in await kube.list(EVENT, namespace) if event["reason"] == REPAIRED]
 
 
 async def gone(kube: Kube, namespace: str) -> None:

@@ -8,15 +8,16 @@ import asyncio
 import contextlib
 import hashlib
 import random
-from collections import Counter
 from typing import Any
 
 import pytest
 
+from memorybank_operator import cluster as cluster_module
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.handlers import Operator
 from memorybank_operator.kinds import SECRET, SERVICE, TENANT
 from memorybank_operator.kubeconfig import Connection
+from memorybank_operator.queue import PATIENCE_SECONDS
 from memorybank_operator.settings import Settings
 
 from .endstate import end_state, keys, opened
@@ -40,6 +41,7 @@ from .faults import (
 )
 from .kube import Kube
 from .proxy import ApiProxy
+from .test_deletion import told_repairs
 from .test_faults import hasty
 
 __all__ = ["hasty"]
@@ -176,7 +178,11 @@ async def running(connection: Connection, namespace: str) -> Any:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.usefixtures("hasty")
-async def test_after_faults_at_random_everything_is_as_without(kube: Kube, connection: Connection, seed: int) -> None:
+async def test_after_faults_at_random_everything_is_as_without(
+    kube: Kube, connection: Connection, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No fault here holds a request up. One that is given up on a busy machine may be done late, for a tenant now gone.
+    monkeypatch.setattr(cluster_module, "REQUEST_SECONDS", PATIENCE_SECONDS)
     steps = story(seed)
     calm, rough = await kube.namespace(), await kube.namespace()
     async with running(connection, calm) as operator:
@@ -215,17 +221,10 @@ async def alike(kube: Kube, calm: str, rough: str, operator: Operator) -> None:
         raise AssertionError(_differences(wanted, end)) from error
     for name, count in end["rolled"].items():
         assert count <= wanted["rolled"][name], f"{name} was changed once more"
-    # Known, and to be mended: a volume of a deleted namesake that goes late is told as if somebody had deleted it, with
-    # faults and without. How often is the garbage collector's pace.
-    told, calmly = (_without_repairs(state["events"]) for state in (end, wanted))
-    assert told <= calmly, (told, calmly)
+    assert end["events"] <= wanted["events"], (end["events"] - wanted["events"], await told_repairs(kube, rough))
     digests = {name: hashlib.sha256(key.encode()).hexdigest() for name, key in (await keys(kube, rough)).items()}
     for name, open_to in (await opened(kube, rough)).items():
         assert open_to == [digests[name.replace("-access", "-api-key")]]
-
-
-def _without_repairs(events: Counter[str]) -> Counter[str]:
-    return Counter({event: count for event, count in events.items() if not event.endswith(": Repaired")})
 
 
 def _differences(wanted: dict[str, Any], end: dict[str, Any]) -> list[Any]:
