@@ -48,7 +48,7 @@ class Hands:
         self._connection = connection
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(ssl=self._connection.ssl_context(), limit=64)
+        connector = aiohttp.TCPConnector(ssl=self._connection.ssl_context() or False, limit=64)
         self._session = aiohttp.ClientSession(connector=connector)
         return self
 

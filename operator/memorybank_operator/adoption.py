@@ -7,6 +7,7 @@ from memorybank_operator.api.names import FIELD_MANAGER, TENANT_LABEL
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.compare import leftovers
 from memorybank_operator.kinds import VOLUME_CLAIM, Kind
+from memorybank_operator.objects import Object, object_from
 
 Manifest = dict[str, Any]
 
@@ -14,7 +15,7 @@ NAME_TAKEN: Final = "NameTaken"
 """The reason of a Conflict over an object that is not ours."""
 
 
-async def apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifest | None) -> Manifest:
+async def apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifest | None) -> Object:
     """Apply an object; one that was not ours is left alone (a Conflict for NAME_TAKEN)."""
     metadata = desired["metadata"]
     if actual is not None:
@@ -23,9 +24,9 @@ async def apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifes
         return await cluster.apply(kind, desired)
     try:
         # A claim may agree with ours in every field: for the sake of the data in it, it is never applied to unseen.
-        return await (
-            cluster.create(kind, desired) if kind is VOLUME_CLAIM else cluster.apply(kind, desired, force=False)
-        )
+        if kind is VOLUME_CLAIM:
+            return object_from(await cluster.create(kind, desired))
+        return await cluster.apply(kind, desired, force=False)
     except Conflict:
         pass
     try:

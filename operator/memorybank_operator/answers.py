@@ -9,19 +9,20 @@ Errors:
         NamespaceTerminating 403: nothing can be created where everything is being deleted
       Unreadable             whatever the status, this is no answer of an API server
 
-Connection failures stay aiohttp's own (`aiohttp.ClientError`, `TimeoutError`).
+Connection failures are those of `wire` (all OSError, with TimeoutError among them).
 
 Only an API server's own word counts: the 404 of a load balancer that has nobody to ask says nothing about an object.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, TypeVar
 
-import aiohttp
 import msgspec
 
+from memorybank_operator.wire import Answer
+
 Manifest = dict[str, Any]
+Read = TypeVar("Read")
 
 LONGEST_MESSAGE = 1000
 
@@ -69,26 +70,31 @@ class Unreadable(ApiError):  # noqa: N818 (read as what was answered)
     """Half an answer, or that of something that stands before the API server."""
 
 
-def read(status: int, content: bytes, *fields: str) -> Manifest:
-    """A JSON object that has these fields, as all have that an API server answers."""
+def legible(content: bytes, decode: Callable[[bytes], Read]) -> Read:
+    """What was answered, as whatever it is read as."""
     try:
-        found: Manifest = _decode(content)
+        return decode(content)
     except msgspec.DecodeError as error:
-        raise Unreadable(status, "Unreadable", f"the answer is no JSON: {error}") from error
+        raise Unreadable(200, "Unreadable", f"the answer cannot be read: {error}") from error
+
+
+def read(content: bytes, *fields: str) -> Manifest:
+    """A JSON object that has these fields, as all have that an API server answers."""
+    found: Manifest = legible(content, _decode)
     if not isinstance(found, dict) or not found.keys() >= set(fields):
-        raise Unreadable(status, "Unreadable", "the answer is not one of an API server")
+        raise Unreadable(200, "Unreadable", "the answer is not one of an API server")
     return found
 
 
 def object_of(event: Event) -> Manifest:
     """What the event is about."""
-    return read(200, bytes(event.object), "metadata", "spec")
+    return read(bytes(event.object), "metadata", "spec")
 
 
-async def lines_of(content: aiohttp.StreamReader) -> AsyncGenerator[bytes, None]:
+async def lines_of(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     """Whole lines, of whatever length: what is cut off at the end is none."""
     rest = b""
-    async for chunk in content.iter_any():
+    async for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             yield line
@@ -101,15 +107,16 @@ def event_of(line: bytes, status: int) -> Event:
     except msgspec.DecodeError as error:
         raise Unreadable(status, "Unreadable", f"the watch tells no event: {error}") from error
     if event.type == "ERROR":
-        told = read(status, bytes(event.object), "kind")
+        told = read(bytes(event.object), "kind")
         raise ApiError(int(told.get("code") or 500), str(told.get("reason") or ""), str(told.get("message") or ""))
     return event
 
 
-def error_of(response: aiohttp.ClientResponse, content: bytes) -> ApiError:
-    status, retry_after = response.status, _seconds(response.headers.get("Retry-After", ""))
+def error_of(answer: Answer) -> ApiError:
+    status, content = answer.status, answer.content
+    retry_after = _seconds(answer.headers.get("retry-after", ""))
     try:
-        told = read(status, content, "kind")
+        told = read(content, "kind")
     except Unreadable:
         shown = " ".join(content[:LONGEST_MESSAGE].decode(errors="replace").split())
         message = f"{status} from something that is no API server: {shown or 'an empty answer'}"
@@ -135,7 +142,7 @@ def _seconds(retry_after: str) -> float | None:
     return float(retry_after) if retry_after.isdecimal() else None
 
 
-Transient = (aiohttp.ClientError, asyncio.TimeoutError, ApiError)
+Transient = (OSError, ApiError)
 """What a later attempt may cure."""
 
 

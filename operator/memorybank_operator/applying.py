@@ -18,6 +18,7 @@ from memorybank_operator.desired import Context
 from memorybank_operator.events import tell
 from memorybank_operator.keys import Keyring
 from memorybank_operator.kinds import OPTIONAL, POD, VOLUME_CLAIM, Kind
+from memorybank_operator.objects import object_from
 from memorybank_operator.refusals import refusal
 from memorybank_operator.repairs import REPAIRED, repaired
 from memorybank_operator.seen import Seen, TenantKey
@@ -72,8 +73,10 @@ async def _bring(
         if kind is VOLUME_CLAIM and actual is not None:
             rest = await apply_without_growth(cluster, tenant, desired, actual, error)
             if rest is not None:
-                seen.put(kind, rest[0])
-                return rest[1]
+                written, problem = rest
+                if written is not None:
+                    seen.put(kind, written)
+                return problem
         return refusal(kind.kind, error.message)
     except Conflict as error:
         if error.reason != adoption.NAME_TAKEN:
@@ -103,6 +106,6 @@ async def refresh_access(cluster: Cluster, seen: Seen, key: TenantKey, keyring: 
             continue
         patch = {"metadata": {"annotations": {ACCESS_ANNOTATION: keyring.access_digest}}}
         try:
-            seen.put(POD, await cluster.merge(POD, key.namespace, metadata["name"], patch))
+            seen.put(POD, object_from(await cluster.merge(POD, key.namespace, metadata["name"], patch)))
         except (NotFound, Refused):
             continue  # gone; or not to be touched, and then the kubelet looks by itself within a minute or so

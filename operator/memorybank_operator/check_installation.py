@@ -9,12 +9,11 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
-import aiohttp
-
 from memorybank_operator.answers import Transient
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.kinds import DEPLOYMENT, TENANT
 from memorybank_operator.kubeconfig import Connection
+from memorybank_operator.wire import Wire
 
 WAIT_SECONDS: Final = 120.0
 LOOK_SECONDS: Final = 1.0
@@ -51,13 +50,14 @@ async def api_is_served(cluster: Cluster) -> str | None:
     return None if served else f"{TENANT.plural} are not served: apply the chart's crds/"
 
 
-async def tenant_answers(session: aiohttp.ClientSession, url: str) -> str | None:
+async def tenant_answers(url: str) -> str | None:
     """Whether the tenant at this address says that it is ready."""
     try:
-        async with session.get(f"{url}/readyz") as response:
-            return None if response.status == 200 else f"{url}/readyz answers {response.status}"
-    except (aiohttp.ClientError, TimeoutError) as error:
+        async with Wire(url) as tenant:
+            answer = await tenant.ask("GET", "/readyz", headers={}, seconds=REQUEST_SECONDS)
+    except OSError as error:
         return f"{url}/readyz does not answer: {str(error) or 'too slow'}"
+    return None if answer.status == 200 else f"{url}/readyz answers {answer.status}"
 
 
 async def run(connection: Connection, arguments: Sequence[str], wait_seconds: float = WAIT_SECONDS) -> int:
@@ -67,15 +67,14 @@ async def run(connection: Connection, arguments: Sequence[str], wait_seconds: fl
         sys.stderr.write("usage: memorybank-operator check-installation NAMESPACE/DEPLOYMENT [NAMESPACE/TENANT ...]\n")
         return 2
     (namespace, name), tenants = pairs[0], pairs[1:]
-    timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
-    async with Cluster(connection) as cluster, aiohttp.ClientSession(timeout=timeout) as session:
+    async with Cluster(connection) as cluster:
         questions: dict[str, Question] = {
             f"the operator {namespace}/{name} runs": lambda: operator_runs(cluster, namespace, name),
             f"{TENANT.plural} are served": lambda: api_is_served(cluster),
         }
         for home, tenant in tenants:
             url = f"http://{tenant}.{home}.svc"
-            questions[f"tenant {home}/{tenant} answers"] = lambda url=url: tenant_answers(session, url)  # type: ignore[misc]
+            questions[f"tenant {home}/{tenant} answers"] = lambda url=url: tenant_answers(url)  # type: ignore[misc]
         return await answer(questions, wait_seconds)
 
 

@@ -6,20 +6,24 @@ for it, if that is soon. Who is asked to wait for longer is told so, and waits e
 
 import asyncio
 import contextlib
+import functools
 import random
 import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlencode
 
-import aiohttp
 import msgspec
+from prometheus_client import Counter
 
 from memorybank_operator import metrics, tracing
-from memorybank_operator.answers import Event, error_of, event_of, lines_of, read
+from memorybank_operator.answers import Event, error_of, event_of, legible, lines_of, read
 from memorybank_operator.api.names import FIELD_MANAGER
 from memorybank_operator.kinds import Kind
 from memorybank_operator.kubeconfig import Connection
+from memorybank_operator.objects import Object, Page, read_object, read_page
+from memorybank_operator.wire import Answer, Wire
 
 Manifest = dict[str, Any]
 
@@ -38,50 +42,53 @@ class Cluster:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._session: aiohttp.ClientSession | None = None
+        self._wire: Wire | None = None
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(ssl=self._connection.ssl_context(), limit=0, keepalive_timeout=60)
-        # An API server sets no cookies, and looking for them costs a tenth of a request.
-        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        self._wire = Wire(self._connection.server, self._connection.ssl_context())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        if self._wire is not None:
+            await self._wire.__aexit__(kind, error, trace)
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Manifest:
         """`namespace` is None where the kind has none."""
-        return await self._call("get", kind, kind.path(namespace, name))
+        return read(await self._call("get", kind, kind.path(namespace, name)), "kind")
 
     async def list(
-        self, kind: Kind, namespace: str | None, labels: str = "", *, fields: str = "", limit: int = 0, token: str = ""
+        self, kind: Kind, namespace: str | None, labels: str = "", *, fields: str = "", limit: int = 0
     ) -> Manifest:
-        """The list object, as its `metadata.resourceVersion` is wanted too.
+        """The list object, with no more than `limit` items (0: all)."""
+        selected = {"labelSelector": labels, "fieldSelector": fields, "limit": str(limit or "")}
+        content = await self._call("list", kind, kind.path(namespace), parameters=_given(selected))
+        return read(content, "kind", "metadata", "items")
 
-        With `limit`, not all of it: its `metadata.continue` is the token for what follows.
-        """
-        selected = {"labelSelector": labels, "fieldSelector": fields, "limit": str(limit or ""), "continue": token}
-        parameters = {name: value for name, value in selected.items() if value}
-        return await self._call("list", kind, kind.path(namespace), parameters=parameters)
+    async def page(self, kind: Kind, namespace: str | None, labels: str, *, limit: int, token: str = "") -> Page:
+        """A part of a list; with the token that came with the part before, the next one."""
+        selected = {"labelSelector": labels, "limit": str(limit), "continue": token}
+        content = await self._call("list", kind, kind.path(namespace), parameters=_given(selected))
+        return legible(content, read_page)
 
     async def create(self, kind: Kind, manifest: Manifest) -> Manifest:
         namespace = manifest["metadata"]["namespace"]
-        return await self._call(
+        content = await self._call(
             "create", kind, kind.path(namespace), body=manifest, parameters={"fieldManager": FIELD_MANAGER}
         )
+        return read(content, "kind")
 
     async def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
         """Conflict if `metadata.resourceVersion` is not the newest."""
         metadata = manifest["metadata"]
-        return await self._call("update", kind, kind.path(metadata["namespace"], metadata["name"]), body=manifest)
+        path = kind.path(metadata["namespace"], metadata["name"])
+        return read(await self._call("update", kind, path, body=manifest), "kind")
 
-    async def apply(self, kind: Kind, manifest: Manifest, *, force: bool = True, subresource: str = "") -> Manifest:
+    async def apply(self, kind: Kind, manifest: Manifest, *, force: bool = True, subresource: str = "") -> Object:
         """Server-side apply. Without `force`, a field of another manager is a Conflict."""
         metadata = manifest["metadata"]
-        return await self._call(
+        content = await self._call(
             "apply",
             kind,
             kind.path(metadata.get("namespace"), metadata["name"], subresource),
@@ -89,10 +96,11 @@ class Cluster:
             parameters={"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"},
             content_type="application/apply-patch+yaml",
         )
+        return legible(content, read_object)
 
     async def merge(self, kind: Kind, namespace: str, name: str, patch: Manifest) -> Manifest:
         """A JSON merge patch."""
-        return await self._call(
+        content = await self._call(
             "patch",
             kind,
             kind.path(namespace, name),
@@ -100,6 +108,7 @@ class Cluster:
             parameters={"fieldManager": FIELD_MANAGER},
             content_type="application/merge-patch+json",
         )
+        return read(content, "kind")
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
         """Delete this very object: a namesake with another uid is a Conflict."""
@@ -114,12 +123,13 @@ class Cluster:
     async def served(self, kinds: Iterable[Kind]) -> frozenset[Kind]:
         """Those of these kinds that the cluster has at present."""
         # Asked for a group that it does not have, an API server says 404 in a way that anybody could.
-        groups = (await self._call("discover", _APIS, "/apis"))["groups"]
+        groups = read(await self._call("discover", _APIS, "/apis"), "kind", "groups")["groups"]
         versions = {version["groupVersion"] for group in groups for version in group["versions"]}
         found = []
         for kind in kinds:
             if kind.api_version in versions:
-                resources = (await self._call("discover", kind, kind.api_path))["resources"]
+                content = await self._call("discover", kind, kind.api_path)
+                resources = read(content, "kind", "resources")["resources"]
                 if any(resource["name"] == kind.plural for resource in resources):
                     found.append(kind)
         return frozenset(found)
@@ -142,32 +152,27 @@ class Cluster:
         """
         parameters = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
         fields = f"metadata.name={name}" if name else ""
-        selected = {"fieldSelector": fields, "labelSelector": labels, "resourceVersion": since}
-        parameters |= {parameter: value for parameter, value in selected.items() if value}
-        metrics.API_REQUESTS.labels(verb="watch", resource=kind.plural).inc()
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=silence)
-        async with self._open.get(
-            self._connection.server + kind.path(namespace),
-            params=parameters,
+        parameters |= _given({"fieldSelector": fields, "labelSelector": labels, "resourceVersion": since})
+        _count("watch", kind)
+        async with self._open.stream(
+            _target(kind.path(namespace), parameters),
             headers=self._connection.headers(),
-            timeout=timeout,
-        ) as response:
-            if response.status >= 400:
-                raise error_of(response, await response.read())
-            try:
-                async with contextlib.aclosing(lines_of(response.content)) as lines:
-                    async for line in lines:
-                        yield event_of(line, response.status)
-            finally:
-                # Closed in the middle, it would wait for a farewell from a server that may tell nothing at all.
-                if response.connection is not None and response.connection.transport is not None:
-                    response.connection.transport.abort()
+            seconds=REQUEST_SECONDS,
+            silence=silence,
+        ) as answer:
+            chunks = answer.chunks(silence)
+            if answer.status >= 400:
+                content = b"".join([chunk async for chunk in chunks])
+                raise error_of(Answer(answer.status, answer.headers, content))
+            async with contextlib.aclosing(lines_of(chunks)) as lines:
+                async for line in lines:
+                    yield event_of(line, answer.status)
 
     @property
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    def _open(self) -> Wire:
+        if self._wire is None:
             raise RuntimeError("the cluster is used outside its context")
-        return self._session
+        return self._wire
 
     async def _call(
         self,
@@ -178,7 +183,7 @@ class Cluster:
         body: Manifest | None = None,
         parameters: Mapping[str, str] | None = None,
         content_type: str = "application/json",
-    ) -> Manifest:
+    ) -> bytes:
         with tracing.request(verb, kind, path) if verb in _WRITES else contextlib.nullcontext():
             return await self._send(verb, kind, path, body, parameters, content_type)
 
@@ -190,32 +195,43 @@ class Cluster:
         body: Manifest | None,
         parameters: Mapping[str, str] | None,
         content_type: str,
-    ) -> Manifest:
+    ) -> bytes:
         headers = {**self._connection.headers(), "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = content_type
         data = None if body is None else _encode(body)
+        target = _target(path, parameters)
         ends = time.monotonic() + REQUEST_SECONDS
         while True:
-            metrics.API_REQUESTS.labels(verb=verb, resource=kind.plural).inc()
-            async with self._open.request(
-                _METHODS[verb],
-                self._connection.server + path,
-                params=parameters,
-                data=data,
-                headers=headers,
-                timeout=aiohttp.ClientTimeout(total=max(0.1, ends - time.monotonic())),
-            ) as response:
-                content = await response.read()
-                if response.status < 400:
-                    fields = ("kind", "metadata", "items") if verb == "list" else ("kind",)
-                    return read(response.status, content, *fields)
-                error = error_of(response, content)
+            _count(verb, kind)
+            answer = await self._open.ask(
+                _METHODS[verb], target, headers=headers, body=data, seconds=max(0.1, ends - time.monotonic())
+            )
+            if answer.status < 400:
+                return answer.content
+            error = error_of(answer)
             # Whoever was turned away with us was told the same: not all come back at the same moment.
             pause = (error.retry_after or 0.0) * random.uniform(1.0, 1.25)  # noqa: S311 (no secret)
             if error.status != 429 or not 0 < pause <= HEEDED_SECONDS or time.monotonic() + pause >= ends:
                 raise error
             await asyncio.sleep(pause)
+
+
+def _given(parameters: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in parameters.items() if value}
+
+
+def _target(path: str, parameters: Mapping[str, str] | None) -> str:
+    return f"{path}?{urlencode(parameters)}" if parameters else path
+
+
+@functools.cache
+def _counter(verb: str, kind: Kind) -> Counter:
+    return metrics.API_REQUESTS.labels(verb=verb, resource=kind.plural)
+
+
+def _count(verb: str, kind: Kind) -> None:
+    _counter(verb, kind).inc()
 
 
 _APIS = Kind("", "", "APIGroupList", "apis")

@@ -16,6 +16,7 @@ from memorybank_operator.background import failed, started
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.installations import LOOK_SECONDS, Installations
 from memorybank_operator.kinds import BACKUP, JOB, OPTIONAL, TENANT, WATCHED, Kind
+from memorybank_operator.objects import Object
 from memorybank_operator.queue import TenantQueue
 from memorybank_operator.readings import Readings
 from memorybank_operator.reconcile import Reconciler
@@ -166,16 +167,16 @@ class Operator:
     async def _served(self) -> frozenset[Kind]:
         return await self._cluster.served(OPTIONAL)
 
-    def _on_child(self, kind: Kind, event: str, manifest: Manifest) -> None:
-        for key in self.seen.remove(kind, manifest) if event == "DELETED" else self.seen.put(kind, manifest):
+    def _on_child(self, kind: Kind, event: str, found: Object) -> None:
+        for key in self.seen.remove(kind, found) if event == "DELETED" else self.seen.put(kind, found):
             self.queue.stir(key)
 
-    def _on_tenant(self, kind: Kind, event: str, manifest: Manifest) -> None:
-        key = _tenant_key(manifest)
+    def _on_tenant(self, kind: Kind, event: str, found: Object) -> None:
+        key = TenantKey(*found.name)
         before = self.seen.tenant(key)
-        concerned = self.seen.remove(kind, manifest) if event == "DELETED" else self.seen.put(kind, manifest)
-        if not concerned:
+        if not (self.seen.remove(kind, found) if event == "DELETED" else self.seen.put(kind, found)):
             return
+        manifest = found.manifest()
         if event == "DELETED":
             self.reconciler.part(key, manifest)
         if before is None or event == "DELETED" or asked(before) != asked(manifest):

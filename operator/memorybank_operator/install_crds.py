@@ -9,9 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-import aiohttp
-
-from memorybank_operator.answers import ApiError
+from memorybank_operator.answers import Transient
 from memorybank_operator.api.crd import definitions
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.kinds import Kind
@@ -44,7 +42,7 @@ async def run(connection: Connection) -> int:
         except TimeoutError:
             sys.stderr.write(f"the definitions were applied, and are not served after {ESTABLISHED_SECONDS:.0f} s\n")
             return 1
-        except (ApiError, aiohttp.ClientError) as error:
+        except Transient as error:
             sys.stderr.write(f"the definitions could not be applied: {error}\n")
             return 1
     sys.stdout.write("".join(f"{name} is of this version\n" for name in names))

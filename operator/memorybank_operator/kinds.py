@@ -1,6 +1,7 @@
 """The kinds of objects that the operator handles, and where the API server serves them."""
 
 from typing import Final, NamedTuple
+from urllib.parse import quote
 
 from memorybank_operator.api import names
 
@@ -23,7 +24,9 @@ class Kind(NamedTuple):
 
     def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
         """The address below the server's: of an object, of a namespace's objects, or (None) of all."""
-        parts = [self.api_path, *(("namespaces", namespace) if namespace else ()), self.plural, name, subresource]
+        # Where a name is no name, it must not become another object's path.
+        home = ("namespaces", quote(namespace, safe="")) if namespace else ()
+        parts = [self.api_path, *home, self.plural, quote(name, safe=""), subresource]
         return "/".join(part for part in parts if part)
 
 

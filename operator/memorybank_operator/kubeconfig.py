@@ -52,10 +52,10 @@ class Connection:
         token = self.token()
         return {"Authorization": f"Bearer {token}"} if token else {}
 
-    def ssl_context(self) -> ssl.SSLContext | bool:
-        """TLS settings for aiohttp."""
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """TLS settings; None: without TLS."""
         if self.server.startswith("http://"):
-            return False
+            return None
         context = ssl.create_default_context(cadata=self.ca)
         if not self.verify:
             context.check_hostname = False

@@ -13,10 +13,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-import aiohttp
-
 from memorybank_operator import metrics
-from memorybank_operator.answers import ApiError, Conflict, NotFound, Transient, object_of, why
+from memorybank_operator.answers import Conflict, NotFound, Transient, object_of, why
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.kinds import LEASE
 
@@ -117,7 +115,7 @@ class Leadership:
             if lease["spec"].get("holderIdentity") == self._identity:
                 lease["spec"].update(holderIdentity="", leaseDurationSeconds=1, renewTime=_now())
                 await self._cluster.replace(LEASE, lease)
-        except (aiohttp.ClientError, TimeoutError, ApiError) as error:
+        except Transient as error:
             logger.warning("the Lease was not released and will expire: %s", why(error))
 
     async def watch(self) -> None:

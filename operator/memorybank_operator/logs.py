@@ -57,5 +57,5 @@ def configure(level: str, form: str) -> None:
         JsonFormatter() if form == "json" else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name in ("aiohttp", "asyncio"):
+    for name in ("asyncio",):
         logging.getLogger(name).setLevel(logging.WARNING)

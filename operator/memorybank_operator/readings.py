@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-import aiohttp
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -18,6 +17,7 @@ from memorybank_operator.desired.workload import METRICS_PORT
 from memorybank_operator.kinds import VOLUME_CLAIM
 from memorybank_operator.measured import Reading
 from memorybank_operator.seen import Seen, TenantKey
+from memorybank_operator.wire import Wire
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +72,7 @@ class Readings:
         if not due:
             return
         slots = asyncio.Semaphore(AT_ONCE)
-        timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            await asyncio.gather(*(self._read(session, slots, key, reachable[key]) for key in due))
+        await asyncio.gather(*(self._read(slots, key, reachable[key]) for key in due))
 
     def _reachable(self) -> dict[TenantKey, str]:
         """The metrics' address of each tenant that has a ready pod."""
@@ -88,7 +86,7 @@ class Readings:
         addresses = [address for pod in self._seen.pods(key) if (address := _address(pod))]
         claim = self._seen.child(VOLUME_CLAIM, key) or {}
         capacity: str | None = (claim.get("status") or {}).get("capacity", {}).get("storage")
-        url = f"http://{addresses[-1]}:{METRICS_PORT}/metrics" if addresses else None
+        url = f"http://{addresses[-1]}:{METRICS_PORT}" if addresses else None
         return _Place(change, url, capacity)
 
     def _has_grown(self, key: TenantKey) -> bool:
@@ -96,12 +94,12 @@ class Readings:
         newest = self.newest.get(key)
         return newest is not None and newest.claim != self._place(key).claim
 
-    async def _read(self, session: aiohttp.ClientSession, slots: asyncio.Semaphore, key: TenantKey, url: str) -> None:
+    async def _read(self, slots: asyncio.Semaphore, key: TenantKey, url: str) -> None:
         async with slots:
             claim = self._place(key).claim
             try:
-                reading = parse(await _fetch(session, url))
-            except (aiohttp.ClientError, TimeoutError, UnicodeDecodeError) as error:
+                reading = parse(await _fetch(url))
+            except (OSError, UnicodeDecodeError) as error:
                 logger.debug("the metrics cannot be read: %s", error, extra={"tenant": str(key)})
                 reading = None
         if reading is None:
@@ -134,14 +132,12 @@ def parse(text: str) -> Reading | None:
         return None
 
 
-async def _fetch(session: aiohttp.ClientSession, url: str) -> str:
-    async with session.get(url, allow_redirects=False, raise_for_status=True) as response:
-        content = bytearray()
-        async for part in response.content.iter_any():
-            content += part
-            if len(content) > LARGEST_ANSWER:
-                raise aiohttp.ClientPayloadError(f"the answer has over {LARGEST_ANSWER} bytes")
-        return content.decode()
+async def _fetch(server: str) -> str:
+    async with Wire(server) as wire:
+        answer = await wire.ask("GET", "/metrics", headers={}, seconds=REQUEST_SECONDS, most_bytes=LARGEST_ANSWER)
+    if answer.status != 200:
+        raise ConnectionError(f"the metrics' answer is {answer.status}")
+    return answer.content.decode()
 
 
 def _address(pod: dict[str, Any]) -> str | None:

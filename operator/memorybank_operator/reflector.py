@@ -11,17 +11,16 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from memorybank_operator.answers import ApiError, Event, Transient, why
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.kinds import Kind
+from memorybank_operator.objects import Object, read_object
 
 logger = logging.getLogger(__name__)
-
-Manifest = dict[str, Any]
 
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
@@ -43,16 +42,6 @@ class WentBack(Exception):  # noqa: N818 (read as what has happened)
     """The cluster is of an earlier day: what is known of it is worth nothing any more."""
 
 
-class _Metadata(msgspec.Struct, rename="camel"):
-    namespace: str
-    name: str
-    resource_version: str
-
-
-class _Object(msgspec.Struct):
-    metadata: _Metadata
-
-
 class _Place(msgspec.Struct, rename="camel"):
     resource_version: str
 
@@ -61,13 +50,11 @@ class _Bookmark(msgspec.Struct):
     metadata: _Place
 
 
-_object = msgspec.json.Decoder(_Object).decode
 _bookmark = msgspec.json.Decoder(_Bookmark).decode
-_decode = msgspec.json.Decoder().decode
 
 IsNews = Callable[[Kind, str, str, int], bool]
 """Whether this version of the object of this namespace and name is newer than what is known."""
-Told = Callable[[Kind, str, Manifest], None]
+Told = Callable[[Kind, str, Object], None]
 """An event: its type, and the object."""
 Listed = Callable[[Kind, str | None, set[tuple[str, str]], int], None]
 """The end of a list: which objects (namespace, name) there are, and at which version."""
@@ -136,18 +123,16 @@ class Reflector:
         found: set[tuple[str, str]] = set()
         token = ""
         while True:
-            page = await self._cluster.list(self.kind, self._namespace, self._labels, limit=PAGE, token=token)
-            for item in page["items"]:
-                item.setdefault("apiVersion", self.kind.api_version)
-                item.setdefault("kind", self.kind.kind)
-                metadata = item["metadata"]
-                found.add((metadata["namespace"], metadata["name"]))
-                if self._is_news(self.kind, metadata["namespace"], metadata["name"], int(metadata["resourceVersion"])):
+            page = await self._cluster.page(self.kind, self._namespace, self._labels, limit=PAGE, token=token)
+            for item in page.items:
+                item.api_version, item.kind = self.kind.api_version, self.kind.kind  # a list's items do not say it
+                found.add(item.name)
+                if self._is_news(self.kind, *item.name, item.version):
                     self._told(self.kind, "ADDED", item)
-            token = page["metadata"].get("continue", "")
+            token = page.metadata.token
             if not token:
                 break
-        since = page["metadata"]["resourceVersion"]
+        since = page.metadata.resourceVersion
         if int(since) < self._newest:
             raise WentBack(f"{self.kind.plural} are at version {since}, and were at {self._newest}: was etcd restored?")
         self._listed(self.kind, self._namespace, found, int(since))
@@ -170,11 +155,10 @@ class Reflector:
         if event.type == "BOOKMARK":
             self._take_place(_bookmark(event.object).metadata.resource_version)
             return
-        metadata = _object(event.object).metadata
-        version = int(metadata.resource_version)
-        if event.type == "DELETED" or self._is_news(self.kind, metadata.namespace, metadata.name, version):
-            self._told(self.kind, event.type, _decode(event.object))
-        self._take_place(metadata.resource_version)
+        found = read_object(event.object)
+        if event.type == "DELETED" or self._is_news(self.kind, *found.name, found.version):
+            self._told(self.kind, event.type, found)
+        self._take_place(found.metadata.resource_version)
 
     def _take_place(self, version: str) -> None:
         self._since, self._newest = version, int(version)

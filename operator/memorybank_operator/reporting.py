@@ -63,7 +63,7 @@ async def write_status(
         answer = await cluster.apply(TENANT, manifest, subresource="status")
     except NotFound:
         return  # deleted meanwhile: the end, no error
-    if asked(answer) == known:
+    if asked(answer.manifest()) == known:
         seen.put(TENANT, answer)
     # Else the answer holds a change whose event is still to come, and would then be taken for old news.
     claim = seen.child(VOLUME_CLAIM, TenantKey(metadata.namespace, metadata.name))

@@ -13,6 +13,7 @@ import msgspec
 
 from memorybank_operator.api.names import TENANT_LABEL
 from memorybank_operator.kinds import BACKUP, POD, TENANT, Kind
+from memorybank_operator.objects import Object, read_object
 
 Manifest = dict[str, Any]
 
@@ -27,7 +28,7 @@ class TenantKey(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
-class _Object(NamedTuple):
+class _Id(NamedTuple):
     kind: Kind
     namespace: str
     name: str
@@ -38,7 +39,6 @@ class _State(NamedTuple):
     text: bytes
 
 
-_encode = msgspec.json.Encoder().encode
 _read = msgspec.json.Decoder().decode
 
 
@@ -56,50 +56,49 @@ class Seen:
         self._tenants: dict[TenantKey, _State] = {}
         self._hostnames: dict[TenantKey, str] = {}
         self._wanting: dict[str, set[TenantKey]] = {}
-        self._objects: dict[_Object, _State] = {}
-        self._gone: dict[_Object, int] = {}
-        self._gone_before: dict[_Object, int] = {}
-        self._children: dict[TenantKey, set[_Object]] = {}
-        self._owner: dict[_Object, TenantKey] = {}
-        self._left: dict[TenantKey, set[_Object]] = {}
+        self._objects: dict[_Id, _State] = {}
+        self._gone: dict[_Id, int] = {}
+        self._gone_before: dict[_Id, int] = {}
+        self._children: dict[TenantKey, set[_Id]] = {}
+        self._owner: dict[_Id, TenantKey] = {}
+        self._left: dict[TenantKey, set[_Id]] = {}
         self._changes = 0
         self._changed: dict[TenantKey, int] = {}
 
-    def put(self, kind: Kind, manifest: Manifest) -> set[TenantKey]:
+    def put(self, kind: Kind, found: Object) -> set[TenantKey]:
         """Take in an object's state; answers the tenants it concerns, none if it is old news."""
-        key = _key(kind, manifest)
-        version = _version(manifest)
+        key, version = _Id(kind, *found.name), found.version
         if version <= max(self._known(key), self._went(key)):
             return set()
         self._gone.pop(key, None)
         self._gone_before.pop(key, None)
-        manifest["metadata"].pop("managedFields", None)
+        state = _State(version, found.text())
         if kind is TENANT:
             tenant = TenantKey(key.namespace, key.name)
             self._forget_tenant(tenant)
-            self._tenants[tenant] = _State(version, _encode(manifest))
-            if hostname := manifest.get("spec", {}).get("hostname"):
+            self._tenants[tenant] = state
+            if hostname := _spec(found).get("hostname"):
                 self._hostnames[tenant] = hostname
                 self._wanting.setdefault(hostname, set()).add(tenant)
             return {tenant}
-        self._objects[key] = _State(version, _encode(manifest))
-        owner = _tenant_of(kind, manifest)
+        self._objects[key] = state
+        owner = _tenant_of(kind, found)
         if owner in self._left:
             self._left[owner].discard(key)
         return self._assign(key, owner)
 
-    def remove(self, kind: Kind, manifest: Manifest) -> set[TenantKey]:
+    def remove(self, kind: Kind, last: Object) -> set[TenantKey]:
         """Take in that an object is gone (or no longer has our labels)."""
-        return self._remove(_key(kind, manifest), _version(manifest), manifest)
+        return self._remove(_Id(kind, *last.name), last.version, last)
 
     def is_news(self, kind: Kind, namespace: str, name: str, version: int) -> bool:
         """Whether this version of an object is newer than all that is known of it."""
-        key = _Object(kind, namespace, name)
+        key = _Id(kind, namespace, name)
         return version > max(self._known(key), self._went(key))
 
     def prune(self, kind: Kind, namespace: str | None, listed: set[tuple[str, str]], version: int) -> set[TenantKey]:
         """Take in a list's end: what is not in it, and not newer than it, is gone. Answers who is concerned."""
-        known = [_Object(TENANT, *key) for key in self.tenants()] if kind is TENANT else list(self._objects)
+        known = [_Id(TENANT, *key) for key in self.tenants()] if kind is TENANT else list(self._objects)
         concerned: set[TenantKey] = set()
         for key in known:
             unlisted = key.kind == kind and (key.namespace, key.name) not in listed
@@ -128,7 +127,7 @@ class Seen:
 
     def child(self, kind: Kind, tenant: TenantKey) -> Manifest | None:
         """The tenant's child of a kind, which has the tenant's name."""
-        found = self._objects.get(_Object(kind, *tenant))
+        found = self._objects.get(_Id(kind, *tenant))
         return None if found is None else _decode(found.text)
 
     def changed(self, tenant: TenantKey) -> int:
@@ -137,27 +136,27 @@ class Seen:
 
     def has(self, kind: Kind, tenant: TenantKey) -> bool:
         """Whether there is a child of this kind that has the tenant's name."""
-        return _Object(kind, *tenant) in self._objects
+        return _Id(kind, *tenant) in self._objects
 
     def went_with_namesake(self, kind: Kind, tenant: TenantKey) -> bool:
         """Whether the last object of this kind that had the tenant's name was of a deleted tenant of that name."""
-        return _Object(kind, *tenant) in self._left.get(tenant, ())
+        return _Id(kind, *tenant) in self._left.get(tenant, ())
 
     def pods(self, tenant: TenantKey) -> list[Manifest]:
         """The tenant's pods."""
         return [_decode(self._objects[key].text) for key in self._children.get(tenant, ()) if key.kind is POD]
 
-    def _went(self, key: _Object) -> int:
+    def _went(self, key: _Id) -> int:
         """The version at which the object went; -1: it did not."""
         return max(self._gone.get(key, -1), self._gone_before.get(key, -1))
 
-    def _known(self, key: _Object) -> int:
+    def _known(self, key: _Id) -> int:
         """The version that is known; -1: none."""
         of_tenant = key.kind is TENANT
         known = self._tenants.get(TenantKey(key.namespace, key.name)) if of_tenant else self._objects.get(key)
         return -1 if known is None else known.version
 
-    def _remove(self, key: _Object, version: int, last: Manifest | None = None) -> set[TenantKey]:
+    def _remove(self, key: _Id, version: int, last: Object | None = None) -> set[TenantKey]:
         known = self._known(key)
         if known == -1 or version < known:
             return set()
@@ -168,14 +167,15 @@ class Seen:
             self._forget_tenant(tenant)
             return {tenant}
         state, owner = self._objects.pop(key), self._owner.get(key)
-        if owner in self._tenants and self._is_of_namesake(owner, last or _read(state.text)):
+        if owner in self._tenants and self._is_of_namesake(owner, last or read_object(state.text)):
             self._left.setdefault(owner, set()).add(key)
         return self._assign(key, None)
 
-    def _is_of_namesake(self, tenant: TenantKey, child: Manifest) -> bool:
+    def _is_of_namesake(self, tenant: TenantKey, child: Object) -> bool:
         """Whether a child belongs to an earlier tenant of the same name, as its owner says."""
-        uid = _read(self._tenants[tenant].text)["metadata"]["uid"]
-        owners = [owner for owner in child["metadata"].get("ownerReferences", ()) if owner["kind"] == TENANT.kind]
+        references = child.metadata.owner_references
+        owners = [owner for owner in _read(references or b"[]") if owner["kind"] == TENANT.kind]
+        uid = read_object(self._tenants[tenant].text).metadata.uid
         return bool(owners) and all(owner["uid"] != uid for owner in owners)
 
     def _forget_tenant(self, key: TenantKey) -> None:
@@ -190,7 +190,7 @@ class Seen:
         self._changes += 1
         self._changed[tenant] = self._changes
 
-    def _assign(self, key: _Object, tenant: TenantKey | None) -> set[TenantKey]:
+    def _assign(self, key: _Id, tenant: TenantKey | None) -> set[TenantKey]:
         before = self._owner.pop(key, None)
         if before is not None:
             self._children[before].discard(key)
@@ -204,20 +204,17 @@ class Seen:
         return {found for found in (before, tenant) if found is not None}
 
 
-def _key(kind: Kind, manifest: Manifest) -> _Object:
-    return _Object(kind, manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+def _spec(found: Object) -> Manifest:
+    spec: Manifest = _read(found.spec or b"{}")
+    return spec
 
 
-def _version(manifest: Manifest) -> int:
-    return int(manifest["metadata"]["resourceVersion"])
-
-
-def _tenant_of(kind: Kind, manifest: Manifest) -> TenantKey | None:
-    metadata = manifest["metadata"]
+def _tenant_of(kind: Kind, found: Object) -> TenantKey | None:
+    namespace, _ = found.name
     if kind is BACKUP:  # anybody makes one, without our label
-        return TenantKey(metadata["namespace"], manifest["spec"]["tenantRef"]["name"])
-    name = (metadata.get("labels") or {}).get(TENANT_LABEL)
-    return TenantKey(metadata["namespace"], name) if name else None
+        return TenantKey(namespace, _spec(found)["tenantRef"]["name"])
+    name = (found.metadata.labels or {}).get(TENANT_LABEL)
+    return TenantKey(namespace, name) if name else None
 
 
 def asked(tenant: Manifest) -> tuple[Any, ...]:

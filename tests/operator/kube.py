@@ -37,7 +37,7 @@ class Kube:
         self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        self._connector = aiohttp.TCPConnector(ssl=self._connection.ssl_context())
+        self._connector = aiohttp.TCPConnector(ssl=self._connection.ssl_context() or False)
         self._session = aiohttp.ClientSession(connector=self._connector)
         return self
 

@@ -30,7 +30,7 @@ class MortalCluster(Cluster):
 
     def __init__(self, connection: Connection, other: Cluster) -> None:
         super().__init__(connection)
-        self._session = other._open
+        self._wire = other._open
         self.calls: list[str] = []
         self._last: int | None = None
         self._executed = False
@@ -49,7 +49,7 @@ class MortalCluster(Cluster):
         body: dict[str, Any] | None = None,
         parameters: Mapping[str, str] | None = None,
         content_type: str = "application/json",
-    ) -> dict[str, Any]:
+    ) -> bytes:
         if verb in ("list", "discover"):
             return await super()._call(verb, kind, path, parameters=parameters)
         dies = len(self.calls) == self._last

@@ -49,7 +49,7 @@ class ApiProxy:
         self._open: set[asyncio.Transport] = set()
 
     async def __aenter__(self) -> Self:
-        self._connector = aiohttp.TCPConnector(ssl=self._real.ssl_context(), limit=0)
+        self._connector = aiohttp.TCPConnector(ssl=self._real.ssl_context() or False, limit=0)
         self._session = aiohttp.ClientSession(connector=self._connector, auto_decompress=False)
         application = web.Application(client_max_size=0)
         application.router.add_route("*", "/{path:.*}", self._handle)

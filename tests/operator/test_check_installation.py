@@ -4,7 +4,6 @@ import http.server
 import threading
 from collections.abc import Iterator
 
-import aiohttp
 import pytest
 
 from memorybank_operator import check_installation
@@ -90,9 +89,8 @@ async def test_a_tenant_that_becomes_ready_in_time_is_ready(
     statuses[:] = [503, 200]
     monkeypatch.setattr(check_installation, "LOOK_SECONDS", 0.01)
 
-    async with aiohttp.ClientSession() as session:
-        asked = {"the tenant answers": lambda: check_installation.tenant_answers(session, url)}
-        assert await check_installation.answer(asked, wait_seconds=5) == 0
+    asked = {"the tenant answers": lambda: check_installation.tenant_answers(url)}
+    assert await check_installation.answer(asked, wait_seconds=5) == 0
     assert capsys.readouterr().out == "ok: the tenant answers\n"
 
 
@@ -100,8 +98,7 @@ async def test_a_tenant_that_stays_not_ready_is_told_with_its_answer(tenant: tup
     url, statuses = tenant
     statuses[:] = [503]
 
-    async with aiohttp.ClientSession() as session:
-        assert await check_installation.tenant_answers(session, url) == f"{url}/readyz answers 503"
+    assert await check_installation.tenant_answers(url) == f"{url}/readyz answers 503"
 
 
 @pytest.mark.parametrize(("observed", "available", "runs"), [(2, 1, True), (1, 1, False), (2, 0, False)])

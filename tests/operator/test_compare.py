@@ -6,6 +6,7 @@ import pytest
 
 from memorybank_operator.compare import differs, leftovers
 from memorybank_operator.kinds import SERVICE
+from memorybank_operator.objects import Object, object_from
 from memorybank_operator.seen import Seen, TenantKey
 
 
@@ -55,10 +56,10 @@ def test_what_must_not_be_there_is_taken_out_with_its_neighbours_set() -> None:
 TENANT = TenantKey("customers", "customer1")
 
 
-def service(version: int, tenant: str = "customer1") -> dict[str, Any]:
+def service(version: int, tenant: str = "customer1") -> Object:
     labels = {"memorybank.dev/tenant": tenant}
     metadata = {"name": "customer1", "namespace": "customers", "resourceVersion": str(version), "labels": labels}
-    return {"metadata": metadata}
+    return object_from({"metadata": metadata})
 
 
 def test_late_news_never_replaces_newer_knowledge() -> None:

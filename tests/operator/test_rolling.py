@@ -8,6 +8,7 @@ import pytest
 from memorybank_operator.api.names import TENANT_LABEL
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.kinds import DEPLOYMENT, TENANT
+from memorybank_operator.objects import object_from
 from memorybank_operator.rolling import Rolling
 from memorybank_operator.seen import Manifest, Seen, TenantKey
 from memorybank_operator.settings import Settings
@@ -27,11 +28,12 @@ def see(seen: Seen, namespace: str, applied: str) -> None:
     """A tenant that wants the new image, has the old one for its last good one, and whose pod was given this one."""
     status = {"image": OLD, "defaultImage": OLD, "rollout": {"goodImage": OLD, "since": "2026-01-02T03:04:00Z"}}
     spec = {"image": NEW, "storage": {"size": "10Gi"}}
-    seen.put(TENANT, {"metadata": metadata(namespace, 1), "spec": spec, "status": status})
+    seen.put(TENANT, object_from({"metadata": metadata(namespace, 1), "spec": spec, "status": status}))
     pod = {"containers": [{"name": "memorybank", "image": applied}]}
     made = metadata(namespace, 2, labels={TENANT_LABEL: "customer1"})
     ready = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": int(applied == OLD)}
-    seen.put(DEPLOYMENT, {"metadata": made, "spec": {"replicas": 1, "template": {"spec": pod}}, "status": ready})
+    deployment = {"metadata": made, "spec": {"replicas": 1, "template": {"spec": pod}}, "status": ready}
+    seen.put(DEPLOYMENT, object_from(deployment))
 
 
 @pytest.mark.parametrize(("serves_both", "image"), [(False, NEW), (True, OLD)])

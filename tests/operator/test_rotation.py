@@ -64,7 +64,7 @@ class Mortal(Cluster):
         super().__init__(connection)
         self._left, self._answered = survives, answered
 
-    async def _call(self, verb: str, kind: Kind, path: str, **parts: Any) -> Manifest:
+    async def _call(self, verb: str, kind: Kind, path: str, **parts: Any) -> bytes:
         last = self._left == 0
         self._left -= 1
         if last and not self._answered:

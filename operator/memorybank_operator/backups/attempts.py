@@ -10,6 +10,7 @@ from memorybank_operator.api.names import BACKUP_SELECTOR
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.desired.jobs import CONTAINER
 from memorybank_operator.kinds import JOB, POD
+from memorybank_operator.objects import object_from
 from memorybank_operator.seen import Seen, TenantKey
 from memorybank_operator.steady import steady
 
@@ -94,7 +95,7 @@ async def start(cluster: Cluster, seen: Seen, job: Manifest) -> str:
     That may be ours, made by a request whose answer was lost: the watch tells it in a moment.
     """
     try:
-        seen.put(JOB, await cluster.create(JOB, job))
+        seen.put(JOB, object_from(await cluster.create(JOB, job)))
     except NamespaceTerminating:
         raise
     except (Refused, Conflict) as error:

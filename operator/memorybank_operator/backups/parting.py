@@ -21,6 +21,7 @@ from memorybank_operator.backups.standing import final_name
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.inheritance import bequeath
 from memorybank_operator.kinds import BACKUP, DEPLOYMENT, JOB, TENANT, VOLUME_CLAIM, Kind
+from memorybank_operator.objects import object_from
 from memorybank_operator.observe.sight import Verdict
 from memorybank_operator.seen import Seen, TenantKey
 
@@ -94,7 +95,7 @@ class Parting:
                 stopped = await self._cluster.merge(DEPLOYMENT, *key, {"spec": {"replicas": 0}})
             except NotFound:
                 return True  # the garbage collector was faster; the watch is about to tell
-            self._seen.put(DEPLOYMENT, stopped)
+            self._seen.put(DEPLOYMENT, object_from(stopped))
         # One that was evicted stays there for ever, and has the volume no more.
         phases = {pod.get("status", {}).get("phase") for pod in self._seen.pods(key)}
         return bool(phases - {"Failed", "Succeeded"}) or bool((deployment or {}).get("status", {}).get("replicas"))
@@ -122,7 +123,7 @@ class Parting:
         except NotFound:
             return
         if held:
-            self._seen.put(TENANT, answer)
+            self._seen.put(TENANT, object_from(answer))
 
 
 def _verdict(backup: Backup) -> Verdict | None:
