@@ -50,6 +50,8 @@ class Naive:
         config.load_kube_config(os.environ["KUBECONFIG"])
         core, apps, networking = client.CoreV1Api(), client.AppsV1Api(), client.NetworkingV1Api()
         self._settings = Settings(image=os.environ["MEMORYBANK_IMAGE"])
+        # kopf runs the handlers in threads, and msgspec learns a type when it first reads one: not in two at once.
+        msgspec.convert({"metadata": {"name": "a", "namespace": "b", "uid": "c"}, "spec": {}}, Tenant)
         self._calls: dict[Kind, Calls] = {
             kind: Calls(*(getattr(api, f"{verb}_namespaced_{name}") for verb in ("read", "create", "patch")))
             for kind, api, name in (

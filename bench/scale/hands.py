@@ -107,11 +107,11 @@ class Hands:
                 await asyncio.sleep(2.0)
 
     async def all_deployed(self, tenants: int, seconds: float = 600.0) -> None:
-        """Return when so many Deployments have their pod."""
+        """Return when so many Deployments have their pod, and no other."""
         async with asyncio.timeout(seconds):
             while True:
                 found = await self.call("GET", DEPLOYMENT.path(NAMESPACE))
-                if sum(item.get("status", {}).get("readyReplicas", 0) for item in found["items"]) >= tenants:
+                if sum(is_rolled_out(item) for item in found["items"]) >= tenants:
                     return
                 await asyncio.sleep(2.0)
 
@@ -162,6 +162,13 @@ class Watch:
 def is_ready(tenant: Manifest) -> bool:
     told = tenant.get("status", {}).get("conditions", [])
     return any(one["type"] == "Ready" and one["status"] == "True" for one in told)
+
+
+def is_rolled_out(deployment: Manifest) -> bool:
+    """Whether its only pod is one of its newest template, and ready."""
+    status = deployment.get("status", {})
+    newest: bool = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+    return newest and all(status.get(field, 0) == 1 for field in ("replicas", "updatedReplicas", "readyReplicas"))
 
 
 async def all_of(works: Iterable[Any]) -> None:
