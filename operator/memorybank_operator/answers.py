@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from memorybank_operator.wire import Answer
+from memorybank_operator.line import Answer
 
 Manifest = dict[str, Any]
 Read = TypeVar("Read")

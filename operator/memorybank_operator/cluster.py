@@ -22,8 +22,9 @@ from memorybank_operator.answers import Event, error_of, event_of, legible, line
 from memorybank_operator.api.names import FIELD_MANAGER
 from memorybank_operator.kinds import Kind
 from memorybank_operator.kubeconfig import Connection
+from memorybank_operator.line import Answer
 from memorybank_operator.objects import Object, Page, read_object, read_page
-from memorybank_operator.wire import Answer, Wire
+from memorybank_operator.wire import Wire
 
 Manifest = dict[str, Any]
 

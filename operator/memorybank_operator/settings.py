@@ -34,7 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cluster_cidrs: tuple[str, ...] = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
     traefik_middlewares: str = ""
     """What the names of the installation's Middlewares for Traefik begin with; empty: Traefik is told nothing."""
-    workers: int = 8
+    workers: int = 16
     max_concurrent_rollouts: int = 5
     rollout_deadline_seconds: int = 600
     resync_seconds: int = 300
