@@ -223,7 +223,12 @@ def _given(parameters: Mapping[str, str]) -> dict[str, str]:
 
 
 def _target(path: str, parameters: Mapping[str, str] | None) -> str:
-    return f"{path}?{urlencode(parameters)}" if parameters else path
+    return f"{path}?{_query(tuple(parameters.items()))}" if parameters else path
+
+
+@functools.lru_cache(maxsize=64)
+def _query(parameters: tuple[tuple[str, str], ...]) -> str:
+    return urlencode(parameters)
 
 
 @functools.cache

@@ -12,6 +12,8 @@ from memorybank_operator.backups.backing_up import View
 from memorybank_operator.seen import TenantKey
 
 _MINUTE = datetime.timedelta(minutes=1)
+_told: set[TenantKey] = set()
+"""Of whom there is something to forget: most tenants are looked at often, and have no backups."""
 
 
 def tell(key: TenantKey, tenant: Tenant, view: View) -> None:
@@ -20,6 +22,7 @@ def tell(key: TenantKey, tenant: Tenant, view: View) -> None:
     if plan is None or status is None:
         forget(key)
         return
+    _told.add(key)
     last = _moment(status.last_completed_at)
     reason = view.verdict.reason if view.verdict is not None else None
     _set(metrics.BACKUP_COMPLETED, key, last.timestamp() if last is not None else 0.0)
@@ -35,6 +38,9 @@ def tell(key: TenantKey, tenant: Tenant, view: View) -> None:
 
 
 def forget(key: TenantKey) -> None:
+    if key not in _told:
+        return
+    _told.discard(key)
     for gauge in (metrics.BACKUP_COMPLETED, metrics.BACKUP_FAILED, metrics.DRILL_FAILED, metrics.BACKUP_DUE):
         _set(gauge, key, None)
 
