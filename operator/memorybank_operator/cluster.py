@@ -155,13 +155,15 @@ class Cluster:
         fields = f"metadata.name={name}" if name else ""
         parameters |= _given({"fieldSelector": fields, "labelSelector": labels, "resourceVersion": since})
         _count("watch", kind)
-        async with self._open.stream(
-            _target(kind.path(namespace), parameters),
-            headers=self._connection.headers(),
-            seconds=REQUEST_SECONDS,
-            silence=silence,
-        ) as answer:
-            chunks = answer.chunks(silence)
+        async with (
+            self._open.stream(
+                _target(kind.path(namespace), parameters),
+                headers=self._connection.headers(),
+                seconds=REQUEST_SECONDS,
+                silence=silence,
+            ) as answer,
+            contextlib.aclosing(answer.chunks(silence)) as chunks,
+        ):
             if answer.status >= 400:
                 content = b"".join([chunk async for chunk in chunks])
                 raise error_of(Answer(answer.status, answer.headers, content))
