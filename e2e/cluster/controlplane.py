@@ -108,7 +108,8 @@ class ControlPlane:
         self._run("etcd", plane.etcd())
         self._run("kube-apiserver", [*plane.api_server(), *self._api_flags])
         self._await("the API server", lambda: api.get("/readyz"))
-        self._run("kube-controller-manager", plane.controller_manager())
+        # Before Kubernetes 1.36 a binding that met with a conflict is tried again at this interval only: usually 15 s.
+        self._run("kube-controller-manager", [*plane.controller_manager(), "--pvclaimbinder-sync-period=1s"])
         self._run("kube-scheduler", plane.scheduler())
         if self._nodes:
             self._start_nodes()

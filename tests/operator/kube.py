@@ -19,8 +19,6 @@ _names = itertools.count(1)
 SECONDS = 20
 COLLECTION_SECONDS = 60
 """The garbage collector looks for new kinds of owners every 30 s, so for so long it may not know of ours."""
-BINDING_SECONDS = 60
-"""Before Kubernetes 1.36 a binding that met with a conflict is tried again every 15 s only."""
 
 
 class Answer(Exception):  # noqa: N818 (an answer that a test may expect)
@@ -192,11 +190,7 @@ class Kube:
         await self.call("POST", "/api/v1/persistentvolumes", volume)
         await self.merge(VOLUME_CLAIM, namespace, name, {"spec": {"volumeName": f"{namespace}-{name}"}})
         await self.until(
-            VOLUME_CLAIM,
-            namespace,
-            name,
-            lambda found: found and found.get("status", {}).get("phase") == "Bound",
-            BINDING_SECONDS,
+            VOLUME_CLAIM, namespace, name, lambda found: found and found.get("status", {}).get("phase") == "Bound"
         )
 
     async def ready_pod(self, namespace: str, name: str = "customer1") -> None:
