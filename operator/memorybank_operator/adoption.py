@@ -6,8 +6,8 @@ from memorybank_operator.answers import Conflict, NotFound
 from memorybank_operator.api.names import FIELD_MANAGER, TENANT_LABEL
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.compare import leftovers
-from memorybank_operator.kinds import VOLUME_CLAIM, Kind
-from memorybank_operator.objects import Object, object_from
+from memorybank_operator.kinds import Kind
+from memorybank_operator.objects import Object, created_and_never_applied, object_from
 
 Manifest = dict[str, Any]
 
@@ -16,29 +16,38 @@ NAME_TAKEN: Final = "NameTaken"
 
 
 async def apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifest | None) -> Object:
-    """Apply an object; one that was not ours is left alone (a Conflict for NAME_TAKEN)."""
+    """Make or apply an object; one that was not ours is left alone (a Conflict for NAME_TAKEN).
+
+    What is missing is created: that costs the API server half of what an apply does, and never takes over what is there
+    unseen, even if it agrees with ours in every field.
+    """
     metadata = desired["metadata"]
     if actual is not None:
-        if patch := leftovers(desired, actual):
-            await cluster.merge(kind, metadata["namespace"], metadata["name"], patch)
-        return await cluster.apply(kind, desired)
+        return await _apply(cluster, kind, desired, actual)
     try:
-        # A claim may agree with ours in every field: for the sake of the data in it, it is never applied to unseen.
-        if kind is VOLUME_CLAIM:
-            return object_from(await cluster.create(kind, desired))
-        return await cluster.apply(kind, desired, force=False)
+        return object_from(await cluster.create(kind, desired))
     except Conflict:
         pass
     try:
         found = await cluster.get(kind, metadata["namespace"], metadata["name"])
     except NotFound:
-        return await cluster.apply(kind, desired)
+        return object_from(await cluster.create(kind, desired))
     if not is_ours(found, metadata["labels"][TENANT_LABEL]):
         name = metadata["name"]
         message = (
             f"{kind.kind} {name} is there already and is not this tenant's: remove it, or name the tenant otherwise"
         )
         raise Conflict(409, NAME_TAKEN, message)
+    return await _apply(cluster, kind, desired, found)
+
+
+async def _apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifest) -> Object:
+    metadata = desired["metadata"]
+    place = created_and_never_applied(actual)
+    if place is not None:
+        await cluster.own(kind, metadata["namespace"], metadata["name"], place)
+    if patch := leftovers(desired, actual):
+        await cluster.merge(kind, metadata["namespace"], metadata["name"], patch)
     return await cluster.apply(kind, desired)
 
 

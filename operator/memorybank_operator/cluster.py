@@ -18,7 +18,7 @@ import msgspec
 from prometheus_client import Counter
 
 from memorybank_operator import metrics, tracing
-from memorybank_operator.answers import Event, error_of, event_of, legible, lines_of, read
+from memorybank_operator.answers import Conflict, Event, Refused, error_of, event_of, legible, lines_of, read
 from memorybank_operator.api.names import FIELD_MANAGER
 from memorybank_operator.kinds import Kind
 from memorybank_operator.kubeconfig import Connection
@@ -27,6 +27,7 @@ from memorybank_operator.objects import Object, Page, read_object, read_page
 from memorybank_operator.wire import Wire
 
 Manifest = dict[str, Any]
+Body = Manifest | list[dict[str, str]]
 
 
 _encode = msgspec.json.Encoder().encode
@@ -111,6 +112,27 @@ class Cluster:
         )
         return read(content, "kind")
 
+    async def own(self, kind: Kind, namespace: str, name: str, place: int) -> None:
+        """Have the fields that we created an object with be ours as if we had applied it; Conflict: it has changed.
+
+        `place` is that of the creation among `managedFields`. An apply takes away only what was applied before.
+        """
+        path = f"/metadata/managedFields/{place}"
+        tests = {"manager": FIELD_MANAGER, "operation": "Update"}
+        patch = [{"op": "test", "path": f"{path}/{field}", "value": value} for field, value in tests.items()]
+        patch.append({"op": "replace", "path": f"{path}/operation", "value": "Apply"})
+        try:
+            await self._call(
+                "patch",
+                kind,
+                kind.path(namespace, name),
+                body=patch,
+                parameters={"fieldManager": FIELD_MANAGER},
+                content_type="application/json-patch+json",
+            )
+        except Refused as error:
+            raise Conflict(409, "Conflict", f"its managers have changed meanwhile: {error.message}") from error
+
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
         """Delete this very object: a namesake with another uid is a Conflict."""
         body = {
@@ -183,7 +205,7 @@ class Cluster:
         kind: Kind,
         path: str,
         *,
-        body: Manifest | None = None,
+        body: Body | None = None,
         parameters: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> bytes:
@@ -195,7 +217,7 @@ class Cluster:
         verb: str,
         kind: Kind,
         path: str,
-        body: Manifest | None,
+        body: Body | None,
         parameters: Mapping[str, str] | None,
         content_type: str,
     ) -> bytes:

@@ -5,9 +5,8 @@ stays done; what comes after is never asked.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
-from memorybank_operator.cluster import Cluster
+from memorybank_operator.cluster import Body, Cluster
 from memorybank_operator.handlers import Operator
 from memorybank_operator.kinds import OPTIONAL, TENANT, WATCHED, Kind
 from memorybank_operator.kubeconfig import Connection
@@ -46,7 +45,7 @@ class MortalCluster(Cluster):
         kind: Kind,
         path: str,
         *,
-        body: dict[str, Any] | None = None,
+        body: Body | None = None,
         parameters: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> bytes:

@@ -50,11 +50,11 @@ async def test_a_tenant_costs_one_write_an_object_two_of_status_and_no_read(
     assert written.pop("create events") == 2  # made, and ready
     assert written == {
         "apply memorybanktenants": 2,
-        "apply serviceaccounts": 1,
-        "apply networkpolicies": 1,
+        "create serviceaccounts": 1,
+        "create networkpolicies": 1,
         "create persistentvolumeclaims": 1,
-        "apply services": 1,
-        "apply deployments": 1,
+        "create services": 1,
+        "create deployments": 1,
         "create secrets": 2,
     }
     assert read_since == {}
