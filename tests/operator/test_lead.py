@@ -1,7 +1,6 @@
 """Leadership when the API server hangs: a leader stops before another may begin."""
 
 import asyncio
-import contextlib
 import time
 
 import pytest
@@ -9,6 +8,8 @@ import pytest
 from memorybank_operator import lead
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.kubeconfig import Connection
+
+from .bytes_server import listening
 
 NO_LEASE = b'HTTP/1.1 404 Not Found\r\nContent-Length: 17\r\n\r\n{"kind":"Status"}'
 MADE = b'HTTP/1.1 201 Created\r\nContent-Length: 16\r\n\r\n{"kind":"Lease"}'
@@ -20,18 +21,14 @@ async def test_a_leader_whose_renewal_hangs_gives_up_before_its_lease_ends(monke
     answers = iter([NO_LEASE, MADE])
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                if head.startswith(b"POST"):
-                    length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
-                    await reader.readexactly(int(length.split(b":")[1]))
-                writer.write(next(answers, b""))  # then never again
-        writer.close()
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            if head.startswith(b"POST"):
+                length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+                await reader.readexactly(int(length.split(b":")[1]))
+            writer.write(next(answers, b""))  # then never again
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, Cluster(Connection(f"http://127.0.0.1:{port}")) as cluster:
+    async with listening(serve) as port, Cluster(Connection(f"http://127.0.0.1:{port}")) as cluster:
         leadership = lead.Leadership(cluster, "memorybank-system", "operator-0")
         await leadership.acquire()
         began = time.monotonic()

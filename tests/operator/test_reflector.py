@@ -13,6 +13,7 @@ from memorybank_operator.cluster import Cluster
 from memorybank_operator.handlers import Operator
 from memorybank_operator.kinds import TENANT, Kind
 from memorybank_operator.kubeconfig import Connection
+from memorybank_operator.objects import Page
 from memorybank_operator.reflector import WentBack
 from memorybank_operator.seen import TenantKey
 from memorybank_operator.settings import Settings
@@ -37,10 +38,10 @@ class Restored(Cluster):
 
     back = False
 
-    async def list(self, kind: Kind, *arguments: Any, **named: Any) -> dict[str, Any]:
-        found = await super().list(kind, *arguments, **named)
+    async def page(self, kind: Kind, *arguments: Any, **named: Any) -> Page:
+        found = await super().page(kind, *arguments, **named)
         if self.back and kind is TENANT:
-            found["metadata"]["resourceVersion"] = "1"
+            found.metadata.resourceVersion = "1"
         return found
 
     async def watch(self, kind: Kind, *arguments: Any, **named: Any) -> AsyncGenerator[Event, None]:
