@@ -62,7 +62,7 @@ class At:
     [
         ("/secrets", True),
         ("/persistentvolumeclaims", True),
-        ("/deployments/customer1", False),
+        ("/deployments", False),
         ("/status", True),
     ],
 )

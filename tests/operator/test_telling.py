@@ -132,7 +132,7 @@ def test_a_reconcile_is_a_span_with_its_writes_below_it(lived: Lived) -> None:
     assert {"apply deployments", "create secrets", "apply memorybanktenants"} <= {span.name for span in writes}
     assert {span.parent_span_id for span in writes} <= set(reconciles)
     refused = [span for span in writes if "http.response.status_code" in attributes(span)]
-    assert [attributes(span)["http.response.status_code"] for span in refused if span.name == "apply services"]
+    assert [attributes(span)["http.response.status_code"] for span in refused if span.name == "create services"]
     assert "mb_" not in str(lived.spans)
 
 

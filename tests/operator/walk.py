@@ -21,6 +21,7 @@ from memorybank_operator.kinds import (
     POD_MONITOR,
     SECRET,
     SERVICE,
+    SERVICE_ACCOUNT,
     TENANT,
     VOLUME_CLAIM,
     Kind,
@@ -135,6 +136,21 @@ async def _remade(kube: Kube, namespace: str) -> None:
     await kube.until(SERVICE, namespace, "customer1", lambda found: found and found["metadata"]["uid"] != uid)
 
 
+async def take_back_edits(kube: Kube, namespace: str) -> None:
+    """What is edited for the first time was created, and never applied."""
+    for kind in (SERVICE_ACCOUNT, NETWORK_POLICY, SERVICE, POD_MONITOR):
+        await _edited(kube, namespace, kind)
+
+
+async def _edited(kube: Kube, namespace: str, kind: Kind) -> None:
+    label = "app.kubernetes.io/name"
+    await kube.until(kind, namespace, "customer1", lambda found: found)
+    await kube.merge(kind, namespace, "customer1", {"metadata": {"labels": {label: "another"}}})
+    await kube.until(
+        kind, namespace, "customer1", lambda found: found and found["metadata"]["labels"][label] == "memorybank"
+    )
+
+
 async def wait_in_silence(kube: Kube, namespace: str) -> None:
     """A pod that has not been ready for long and does not say why: only its events may tell."""
     pod = await kube.pod(namespace)
@@ -190,7 +206,7 @@ async def move_from_ingress_to_gateway_and_inside(kube: Kube, namespace: str) ->
     await kube.change(namespace, access={"type": "Gateway", "gateway": gateway, "ingress": None})
     await kube.until(MIDDLEWARE, namespace, "customer1", lambda found: found is None)
     await kube.until(INGRESS, namespace, "customer1", lambda found: found is None)
-    await kube.until(HTTP_ROUTE, namespace, "customer1", lambda found: found)
+    await _edited(kube, namespace, HTTP_ROUTE)
     await kube.change(namespace, access={"type": "None", "gateway": None})
     await kube.until(HTTP_ROUTE, namespace, "customer1", lambda found: found is None)
 
@@ -257,6 +273,7 @@ STEPS: Final[tuple[Step, ...]] = (
     rotate,
     rotate_on_request,
     repair,
+    take_back_edits,
     wait_in_silence,
     ask_for_a_certificate,
     back_up_on_demand_and_by_schedule,
