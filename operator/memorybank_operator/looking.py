@@ -6,6 +6,7 @@ when to look again and what was found, which a restart finds again. What cannot 
 
 import datetime
 import logging
+import random
 from collections.abc import Mapping
 from typing import Final
 
@@ -22,12 +23,17 @@ from memorybank_operator.observe import Observed, Told
 from memorybank_operator.observe.pods import PATIENCE_SECONDS
 from memorybank_operator.observe.waiting import overdue, waiting
 from memorybank_operator.seen import TenantKey
+from memorybank_operator.turns import Turns
 
 logger = logging.getLogger(__name__)
 
 EVENTS_SECONDS: Final = 60.0
 CERTIFICATE_SECONDS: Final = 10.0
 MOST_EVENTS: Final = 50
+EVENTS_AT_ONCE: Final = 20
+EVENTS_TURN_SECONDS: Final = 1.0
+"""An API server goes through all events of a namespace for those of one object: a rush of tenants, of which each waits
+for its turn, would wait for nothing but that."""
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -43,6 +49,7 @@ class Looking:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._turns = Turns(EVENTS_AT_ONCE, EVENTS_TURN_SECONDS)
         self._events: dict[TenantKey, dict[str, _Answer]] = {}
         self._certificates: dict[TenantKey, _Answer] = {}
 
@@ -75,8 +82,11 @@ class Looking:
         for uid, since in waiting(tenant, observed, now).items():
             answer = known.get(uid) or _Answer(since + datetime.timedelta(seconds=PATIENCE_SECONDS))
             if answer.due is not None and answer.due <= now:
-                told = await self._told(tenant, uid, answer.told)
-                answer = _Answer(now + datetime.timedelta(seconds=EVENTS_SECONDS), told=told)
+                if self._turns.take(now):
+                    told, pause = await self._told(tenant, uid, answer.told), EVENTS_SECONDS
+                else:  # not all of those who have to wait come back together
+                    told, pause = answer.told, EVENTS_SECONDS * random.uniform(0.5, 1.0)  # noqa: S311 (no secret)
+                answer = _Answer(now + datetime.timedelta(seconds=pause), told=told)
             answers[uid] = answer
         if answers:
             self._events[key] = answers

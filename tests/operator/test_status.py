@@ -97,6 +97,25 @@ async def test_a_storage_class_that_is_not_there_is_learned_from_the_claim_s_eve
     assert "There is no storage class fast" in message(tenant, "StorageReady")
 
 
+async def test_of_many_that_wait_only_some_have_their_events_read(
+    kube: Kube, namespace: str, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memorybank_operator.looking.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("memorybank_operator.looking.EVENTS_SECONDS", 0.2)
+    monkeypatch.setattr("memorybank_operator.looking.EVENTS_AT_ONCE", 2)
+    monkeypatch.setattr("memorybank_operator.looking.EVENTS_TURN_SECONDS", 3600.0)
+    read, tenants = requests(("list",)), [f"customer{number}" for number in range(4)]
+    async with start() as operator:
+        for name in tenants:
+            await kube.observed(await kube.tenant(namespace, name, storage={"storageClassName": "fast"}))
+            await kube.until(VOLUME_CLAIM, namespace, name, lambda found: found)
+        for _ in range(3):
+            operator.resync()
+            await operator.queue.settled()
+            await asyncio.sleep(0.3)  # so that each is due again
+    assert since(read, ("list",)).get("list events") == 2
+
+
 async def waiting(kube: Kube, namespace: str) -> Manifest:
     """The tenant's pod, on a node and without a container yet."""
     await kube.until(VOLUME_CLAIM, namespace, "customer1", lambda found: found)
