@@ -228,7 +228,8 @@ def test_a_cluster_of_its_own(tmp_path: Path) -> None:
         shown = reader.types("docs/local-cluster.md", never=("--no-node",))
         assert "coredns" in shown
         [lasts] = [one.script for one in blocks(ROOT / "docs/local-cluster.md") if "--no-node" in one.script]
-        with subprocess.Popen(["bash", "-c", f"exec {lasts}"], cwd=ROOT, env=reader.variables, stdout=PIPE) as plane:
+        command = ["env", "--default-signal=INT", "bash", "-c", f"exec {lasts}"]  # whoever runs this may ignore Ctrl-C
+        with subprocess.Popen(command, cwd=ROOT, env=reader.variables, stdout=PIPE) as plane:
             assert plane.stdout is not None
             assert plane.stdout.readline().startswith(b"export KUBECONFIG=")
             plane.send_signal(signal.SIGINT)  # Ctrl-C
