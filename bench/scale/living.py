@@ -94,7 +94,7 @@ async def _alive(created: Created, tenants: int, progress: Progress) -> dict[str
             with progress.step(f"{kind.kind} deleted and edited"):
                 async with hands.watching(kind) as watch:
                     names = [name_of(number) for number in chosen.sample(range(tenants), min(REPAIRS, tenants))]
-                    await rolled_out(hands, tenants)
+                    await hands.all_deployed(tenants)  # what a roll-out takes belongs to the change before
                     if kind is not VOLUME_CLAIM:
                         deleted = [await _delete(hands, watch, kind, name) for name in names]
                         repairs[f"{kind.kind} deleted"] = percentiles(deleted)
@@ -105,15 +105,6 @@ async def _alive(created: Created, tenants: int, progress: Progress) -> dict[str
         "field_changed_while_others_roll_out_ms": percentiles(many),
         "repaired_ms": repairs,
     }
-
-
-async def rolled_out(hands: Hands, tenants: int) -> None:
-    """Return when every Deployment's pod is of its newest template, and no other is left.
-
-    What a change sets going (a pod that ends, one that comes) takes more of the processor than what is measured, and
-    belongs to the change before.
-    """
-    await hands.all_deployed(tenants)
 
 
 async def _change(hands: Hands, watch: Watch, name: str, number: int, *, calm: bool = True) -> float:
@@ -136,8 +127,9 @@ async def _change(hands: Hands, watch: Watch, name: str, number: int, *, calm: b
 
 async def _its_own(hands: Hands, name: str) -> None:
     """Return when the Deployment's only pod is one of its newest template, and ready."""
-    while not is_rolled_out(await hands.get(DEPLOYMENT, name)):  # noqa: ASYNC110 (another process tells)
-        await asyncio.sleep(PAUSE_SECONDS)
+    async with asyncio.timeout(60):
+        while not is_rolled_out(await hands.get(DEPLOYMENT, name)):  # noqa: ASYNC110 (another process tells)
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def _delete(hands: Hands, watch: Watch, kind: Kind, name: str) -> float:

@@ -51,12 +51,14 @@ class ControlPlane:
         nodes: int = 0,
         audited: bool = False,
         api_flags: Sequence[str] = (),
+        manager_flags: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> None:
         self._directory = directory
         self._nodes = nodes
         self._audited = audited
         self._api_flags = api_flags
+        self._manager_flags = manager_flags
         self._progress = progress or Progress()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -108,8 +110,7 @@ class ControlPlane:
         self._run("etcd", plane.etcd())
         self._run("kube-apiserver", [*plane.api_server(), *self._api_flags])
         self._await("the API server", lambda: api.get("/readyz"))
-        # Before Kubernetes 1.36 a binding that met with a conflict is tried again at this interval only: usually 15 s.
-        self._run("kube-controller-manager", [*plane.controller_manager(), "--pvclaimbinder-sync-period=1s"])
+        self._run("kube-controller-manager", [*plane.controller_manager(), *self._manager_flags])
         self._run("kube-scheduler", plane.scheduler())
         if self._nodes:
             self._start_nodes()

@@ -18,7 +18,7 @@ NAME_TAKEN: Final = "NameTaken"
 async def apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifest | None) -> Object:
     """Make or apply an object; one that was not ours is left alone (a Conflict for NAME_TAKEN).
 
-    What is missing is created: that costs the API server half of what an apply does, and never takes over what is there
+    What is missing is created: that costs the API server less than an apply does, and never takes over what is there
     unseen, even if it agrees with ours in every field.
     """
     metadata = desired["metadata"]

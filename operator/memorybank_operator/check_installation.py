@@ -5,6 +5,7 @@ be some seconds old, and says what it found.
 """
 
 import asyncio
+import functools
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
@@ -74,7 +75,7 @@ async def run(connection: Connection, arguments: Sequence[str], wait_seconds: fl
         }
         for home, tenant in tenants:
             url = f"http://{tenant}.{home}.svc"
-            questions[f"tenant {home}/{tenant} answers"] = lambda url=url: tenant_answers(url)  # type: ignore[misc]
+            questions[f"tenant {home}/{tenant} answers"] = functools.partial(tenant_answers, url)
         return await answer(questions, wait_seconds)
 
 

@@ -87,15 +87,15 @@ class Cluster:
         path = kind.path(metadata["namespace"], metadata["name"])
         return read(await self._call("update", kind, path, body=manifest), "kind")
 
-    async def apply(self, kind: Kind, manifest: Manifest, *, force: bool = True, subresource: str = "") -> Object:
-        """Server-side apply. Without `force`, a field of another manager is a Conflict."""
+    async def apply(self, kind: Kind, manifest: Manifest, *, subresource: str = "") -> Object:
+        """Server-side apply; a field of another manager becomes ours."""
         metadata = manifest["metadata"]
         content = await self._call(
             "apply",
             kind,
             kind.path(metadata.get("namespace"), metadata["name"], subresource),
             body=manifest,
-            parameters={"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"},
+            parameters={"fieldManager": FIELD_MANAGER, "force": "true"},
             content_type="application/apply-patch+yaml",
         )
         return legible(content, read_object)

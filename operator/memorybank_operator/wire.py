@@ -83,7 +83,7 @@ class Wire:
         asked = self._request(method, target, headers, body)
         ends = time.monotonic() + seconds
         while True:
-            line, used = await self._take(seconds)
+            line, used = await self._take(ends - time.monotonic())
             try:
                 answer = await line.whole(asked, ends - time.monotonic(), most_bytes)
             except Disconnected:

@@ -24,6 +24,8 @@ from memorybank_operator.settings import Settings
 from .kube import Answer, Kube
 from .walk import crd
 
+BINDING = ("--pvclaimbinder-sync-period=1s",)
+"""Before Kubernetes 1.36 a binding that met with a conflict is tried again at this interval only: usually 15 s."""
 CRDS = Path(__file__).parents[2] / "crds"
 CRD = Kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions")
 
@@ -31,7 +33,7 @@ CRD = Kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customreso
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """etcd, API server and controller-manager, with our CRD."""
-    with ControlPlane(tmp_path_factory.mktemp("plane")) as plane:
+    with ControlPlane(tmp_path_factory.mktemp("plane"), manager_flags=BINDING) as plane:
         asyncio.run(prepare(from_kubeconfig(plane.kubeconfig)))
         yield plane
 
@@ -39,7 +41,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 @pytest.fixture(scope="session")
 def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """Another one, which records what service accounts ask of it, with the optional kinds."""
-    with ControlPlane(tmp_path_factory.mktemp("audited"), audited=True) as plane:
+    with ControlPlane(tmp_path_factory.mktemp("audited"), audited=True, manager_flags=BINDING) as plane:
         asyncio.run(prepare(from_kubeconfig(plane.kubeconfig), *(crd(kind) for kind in OPTIONAL if kind is not BACKUP)))
         yield plane
 

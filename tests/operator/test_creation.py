@@ -8,14 +8,14 @@ import pytest
 from e2e.cluster.controlplane import ControlPlane
 from memorybank_operator.kubeconfig import from_kubeconfig
 
-from .conftest import Start, prepare
+from .conftest import BINDING, Start, prepare
 from .kube import Kube
 from .test_quiet import requests, since
 
 
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    with ControlPlane(tmp_path_factory.mktemp("with-a-node")) as plane:
+    with ControlPlane(tmp_path_factory.mktemp("with-a-node"), manager_flags=BINDING) as plane:
         asyncio.run(prepare(from_kubeconfig(plane.kubeconfig)))
         asyncio.run(_node(plane))
         yield plane
