@@ -43,11 +43,19 @@ async def apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifes
 
 async def _apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifest) -> Object:
     metadata = desired["metadata"]
+    where = metadata["namespace"], metadata["name"]
     place = created_and_never_applied(actual)
     if place is not None:
-        await cluster.own(kind, metadata["namespace"], metadata["name"], place)
+        try:
+            await cluster.own(kind, *where, place)
+        except Conflict:
+            # Whoever edited it, or a controller, has become one of its managers since we were told of it last.
+            actual = await cluster.get(kind, *where)
+            place = created_and_never_applied(actual)
+            if place is not None:
+                await cluster.own(kind, *where, place)
     if patch := leftovers(desired, actual):
-        await cluster.merge(kind, metadata["namespace"], metadata["name"], patch)
+        await cluster.merge(kind, *where, patch)
     return await cluster.apply(kind, desired)
 
 

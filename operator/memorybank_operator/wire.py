@@ -12,9 +12,9 @@ import re
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 from urllib.parse import urlsplit
 
 from memorybank_operator.line import Answer, Disconnected, Line
@@ -26,6 +26,8 @@ LARGEST_ANSWER: Final = 1 << 28
 
 _TARGET: Final = re.compile(r"[!-~]+")
 _VALUE: Final = re.compile(r"[\t -~]*")
+
+Told = TypeVar("Told")
 
 
 class Stream:
@@ -82,20 +84,16 @@ class Wire:
         """The whole answer, within so many seconds."""
         asked = self._request(method, target, headers, body)
         ends = time.monotonic() + seconds
-        while True:
-            line, used = await self._take(ends - time.monotonic())
-            try:
-                answer = await line.whole(asked, ends - time.monotonic(), most_bytes)
-            except Disconnected:
-                # The server may have ended an idle connection just now (RFC 9110, 9.2.2). A write is not repeated.
-                if used and method == "GET" and not line.heard:
-                    continue
-                raise
-            if line.is_reusable:
-                self._idle.append(line)
-            else:
-                line.abort()
-            return answer
+
+        def whole(line: Line) -> Awaitable[Answer]:
+            return line.whole(asked, ends - time.monotonic(), most_bytes)
+
+        line, answer = await self._exchange(whole, ends, repeats=method == "GET")
+        if line.is_reusable:
+            self._idle.append(line)
+        else:
+            line.abort()
+        return answer
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -103,19 +101,29 @@ class Wire:
     ) -> AsyncIterator[Stream]:
         """An answer that is read as it comes; its head within `silence` seconds, the connection within `seconds`."""
         asked = self._request("GET", target, headers, None)
-        while True:
-            line, used = await self._take(seconds)
-            try:
-                status, found = await line.head(asked, silence)
-                break
-            except Disconnected:
-                if not used or line.heard:
-                    raise
+        ends = time.monotonic() + seconds
+        line, (status, found) = await self._exchange(lambda line: line.head(asked, silence), ends, repeats=True)
         try:
             yield Stream(status, found, line)
         finally:
             # In the middle of an answer there is no other way to end it.
             line.abort()
+
+    async def _exchange(
+        self, answered: Callable[[Line], Awaitable[Told]], ends: float, *, repeats: bool
+    ) -> tuple[Line, Told]:
+        """A connection, made until `ends`, and what is answered on it.
+
+        The server may end an idle connection just when it is used again: what may be done twice, as a write may not,
+        is then asked on another one (RFC 9110, 9.2.2).
+        """
+        while True:
+            line, used = await self._take(ends - time.monotonic())
+            try:
+                return line, await answered(line)
+            except Disconnected:
+                if not (repeats and used) or line.heard:
+                    raise
 
     def _request(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
         if not _TARGET.fullmatch(target):

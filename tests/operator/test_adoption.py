@@ -1,0 +1,39 @@
+"""Whose the fields of an object are that was created, when it is applied first."""
+
+from memorybank_operator import adoption
+from memorybank_operator.api.names import TENANT_LABEL
+from memorybank_operator.cluster import Cluster
+from memorybank_operator.kinds import SERVICE
+from memorybank_operator.kubeconfig import Connection
+
+from .kube import Kube, Manifest
+
+
+def service(namespace: str, **annotations: str) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "customer1",
+            "namespace": namespace,
+            "labels": {TENANT_LABEL: "customer1"},
+            "annotations": annotations,
+        },
+        "spec": {"ports": [{"port": 80}]},
+    }
+
+
+async def test_a_manager_that_nobody_knew_of_holds_nothing_up(
+    kube: Kube, namespace: str, connection: Connection
+) -> None:
+    """It stands before us in the list of managers, so that our place there is another than was known."""
+    path = SERVICE.path(namespace, "customer1") + "?fieldManager=a-controller"
+    theirs = {"metadata": {"annotations": {"theirs": "kept"}}}
+    async with Cluster(connection) as cluster:
+        made = await adoption.apply(cluster, SERVICE, service(namespace, kept="1", given_up="1"), None)
+        await kube.call("PATCH", path, theirs, "application/merge-patch+json")
+        managers = (await kube.get(SERVICE, namespace, "customer1"))["metadata"]["managedFields"]
+        assert [one["manager"] for one in managers] == ["a-controller", "memorybank-operator"]
+        await adoption.apply(cluster, SERVICE, service(namespace, kept="1"), made.manifest())
+    found = await kube.get(SERVICE, namespace, "customer1")
+    assert found["metadata"]["annotations"] == {"kept": "1", "theirs": "kept"}
