@@ -66,7 +66,7 @@ async def _bring(
         return None
     with_namesake = seen.went_with_namesake(kind, TenantKey(tenant.metadata.namespace, tenant.metadata.name))
     try:
-        seen.put(kind, await adoption.apply(cluster, kind, desired, actual))
+        seen.answered(kind, await adoption.apply(cluster, kind, desired, actual))
     except NamespaceTerminating:
         raise
     except Refused as error:
@@ -75,7 +75,7 @@ async def _bring(
             if rest is not None:
                 written, problem = rest
                 if written is not None:
-                    seen.put(kind, written)
+                    seen.answered(kind, written)
                 return problem
         return refusal(kind.kind, error.message)
     except Conflict as error:
@@ -106,6 +106,6 @@ async def refresh_access(cluster: Cluster, seen: Seen, key: TenantKey, keyring: 
             continue
         patch = {"metadata": {"annotations": {ACCESS_ANNOTATION: keyring.access_digest}}}
         try:
-            seen.put(POD, object_from(await cluster.merge(POD, key.namespace, metadata["name"], patch)))
+            seen.answered(POD, object_from(await cluster.merge(POD, key.namespace, metadata["name"], patch)))
         except (NotFound, Refused):
             continue  # gone; or not to be touched, and then the kubelet looks by itself within a minute or so

@@ -23,6 +23,7 @@ from memorybank_operator.reconcile import Reconciler
 from memorybank_operator.reflector import Reflector, age, pause
 from memorybank_operator.seen import Manifest, Seen, TenantKey, asked
 from memorybank_operator.settings import Settings
+from memorybank_operator.steps import is_a_step
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ class Operator:
         if installations is not None:
             self.reconciler.rolling.serves = installations.serves
         self._following: dict[Kind, dict[Reflector, asyncio.Task[None]]] = {}
+        self._heard: dict[TenantKey, list[tuple[int, Callable[[TenantKey], None]]]] = {}
+        """What was told of each tenant that is being looked at: a version, and how to look again."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch and reconcile until told to stop."""
@@ -73,8 +76,16 @@ class Operator:
             return None
         generation = ((self.seen.tenant(key) or {}).get("metadata") or {}).get("generation", 0)
         logs.note(generation=generation)
-        with tracing.reconcile(key.namespace, key.name, generation):
-            return await self.reconciler.reconcile(key)
+        heard = self._heard[key] = []
+        try:
+            with tracing.reconcile(key.namespace, key.name, generation):
+                return await self.reconciler.reconcile(key)
+        finally:
+            del self._heard[key]
+            own = self.seen.take_answered(key)
+            for version, look_again in heard:
+                if version not in own:
+                    look_again(key)
 
     def resync(self) -> None:
         """Look at every tenant, and at its Secrets, which no watch tells of."""
@@ -168,8 +179,11 @@ class Operator:
         return await self._cluster.served(OPTIONAL)
 
     def _on_child(self, kind: Kind, event: str, found: Object) -> None:
-        for key in self.seen.remove(kind, found) if event == "DELETED" else self.seen.put(kind, found):
-            self.queue.stir(key)
+        concerned = self.seen.remove(kind, found) if event == "DELETED" else self.seen.put(kind, found)
+        can_wait = self._settings.progress_seconds > 0 and event != "DELETED" and is_a_step(kind, found)
+        for key in concerned:
+            is_step = can_wait and self.reconciler.is_under_way(key)
+            self._look_again(key, found.version, self._look_late if is_step else self.queue.stir)
 
     def _on_tenant(self, kind: Kind, event: str, found: Object) -> None:
         key = TenantKey(*found.name)
@@ -182,7 +196,26 @@ class Operator:
         if before is None or event == "DELETED" or asked(before) != asked(manifest):
             self.reconciler.forget_keys(key)
             self._mark_rivals({(one or {}).get("spec", {}).get("hostname") for one in (before, manifest)})
-        self.queue.mark(key)
+            self.queue.mark(key)
+        else:
+            self._look_again(key, found.version, self.queue.mark)
+
+    def _look_again(self, key: TenantKey, version: int, how: Callable[[TenantKey], None]) -> None:
+        """Have the tenant looked at, as something of it has a new version, unless that is of our own making.
+
+        Of what we write, the watch may tell before the answer has come. So what is told in the middle of a look waits
+        until that is over, and all answers are there.
+        """
+        heard = self._heard.get(key)
+        if heard is None:
+            how(key)
+        else:
+            heard.append((version, how))
+
+    def _look_late(self, key: TenantKey) -> None:
+        """When a step is told at the earliest."""
+        self.reconciler.has_stepped(key)
+        self.queue.within(key, self._settings.progress_seconds)
 
     def _on_listed(self, kind: Kind, namespace: str | None, listed: set[tuple[str, str]], version: int) -> None:
         """What went while nobody watched is told by its absence alone."""

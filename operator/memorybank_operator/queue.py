@@ -2,7 +2,8 @@
 
 Events only mark a tenant. A tenant is marked once however many events there were; it is never looked at by two workers
 at a time; one that fails waits longer each time, alone. What is told of a tenant's objects just after it was looked at
-is gathered for a moment: most of it are the steps of what that look has set going.
+is gathered for a moment: most of it are the steps of what that look has set going. News that can wait are gathered for
+longer still.
 
 A tenant whose requests hang would hold its worker, and a few of them all workers. So an attempt has a time limit, and a
 tenant that ran out of it is tried again by a small share of the workers, which are more patient: the others stay free.
@@ -45,6 +46,8 @@ class TenantQueue:
         self._running: set[TenantKey] = set()
         self._again: set[TenantKey] = set()
         self._later: dict[TenantKey, asyncio.TimerHandle] = {}
+        self._due: dict[TenantKey, float] = {}
+        """By when (as the loop counts) to look again at a tenant that is being looked at."""
         self._failures: dict[TenantKey, int] = {}
         self._late: set[TenantKey] = set()
         self._resting: dict[TenantKey, asyncio.TimerHandle] = {}
@@ -76,6 +79,22 @@ class TenantQueue:
             self._stirred.add(key)
         else:
             self.mark(key)
+
+    def within(self, key: TenantKey, seconds: float) -> None:
+        """Look at this tenant in so many seconds at the latest: what was told of its objects can wait for more."""
+        due = asyncio.get_running_loop().time() + seconds
+        if key in self._running:
+            self._due[key] = min(due, self._due.get(key, due))
+        elif key not in self._waiting and not self._stopping:
+            self._look_by(key, due)
+
+    def _look_by(self, key: TenantKey, due: float) -> None:
+        known = self._later.get(key)
+        if known is not None and known.when() <= due:
+            return
+        if known is not None:
+            known.cancel()
+        self._later[key] = asyncio.get_running_loop().call_at(due, self.mark, key)
 
     async def settled(self) -> None:
         """Return when nothing is waiting or being worked on."""
@@ -115,11 +134,15 @@ class TenantQueue:
                 delay = await self._attempt(key, limit)
             finally:
                 self._running.discard(key)
+            due = self._due.pop(key, None)
             if key in self._again:
                 self._again.discard(key)
                 self.mark(key)
-            elif delay is not None and not self._stopping:
-                self._later[key] = asyncio.get_running_loop().call_later(delay, self.mark, key)
+            elif not self._stopping:
+                if delay is not None:
+                    self._look_by(key, asyncio.get_running_loop().time() + delay)
+                if due is not None:
+                    self._look_by(key, due)
             self._rest(key)
             lane.task_done()
 

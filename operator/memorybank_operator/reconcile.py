@@ -28,7 +28,7 @@ from memorybank_operator.kinds import BACKUP, CHILDREN, HTTP_ROUTE, POD, TENANT,
 from memorybank_operator.looking import Looking
 from memorybank_operator.measured import Reading
 from memorybank_operator.observe import Observed, observe
-from memorybank_operator.reporting import only_a_step, write_status
+from memorybank_operator.reporting import Steps, write_status
 from memorybank_operator.rolling import Plan, Rolling
 from memorybank_operator.rotation import utc
 from memorybank_operator.seen import Seen, TenantKey, asked
@@ -72,7 +72,7 @@ class Reconciler:
         self._stale: set[TenantKey] = set()
         self._deleted: dict[TenantKey, Manifest] = {}
         self._phases: dict[TenantKey, str] = {}
-        self._step_since: dict[TenantKey, datetime.datetime] = {}
+        self._steps = Steps(settings.progress_seconds)
         for phase in Phase:
             metrics.TENANTS.labels(phase=phase).set(0)
 
@@ -81,6 +81,14 @@ class Reconciler:
         self._keyrings.pop(key, None)
         self._stale.add(key)
         self._looking.forget(key)
+
+    def is_under_way(self, key: TenantKey) -> bool:
+        """Whether the tenant was on its way when it was looked at last, with nothing wrong."""
+        return self._phases.get(key, Phase.PROVISIONING) == Phase.PROVISIONING
+
+    def has_stepped(self, key: TenantKey) -> None:
+        """A tenant that is under way has come further: how long that lasts counts from here."""
+        self._steps.begin(key, self._clock())
 
     def part(self, key: TenantKey, last: Manifest) -> None:
         """A tenant was deleted; its last state says what becomes of its volume and keys."""
@@ -99,7 +107,7 @@ class Reconciler:
         self._stale.discard(key)
         self._looking.part(key)
         figures.forget(key)
-        self._step_since.pop(key, None)
+        self._steps.end(key)
 
     async def reconcile(self, key: TenantKey) -> float | None:
         """Look at one tenant; answers in how many seconds it wants to be looked at again."""
@@ -293,14 +301,11 @@ class Reconciler:
         observed, again = await self._looking.look(key, tenant, observed, context.served, now)
         status = observe(tenant, observed, now)
         if status == tenant.status:
-            self._step_since.pop(key, None)
+            self._steps.end(key)
             return status, again
-        if only_a_step(tenant.status, status):
-            since = self._step_since.setdefault(key, now)
-            left = self._settings.progress_seconds - (now - since).total_seconds()
-            if left > 0:
-                return tenant.status, left if again is None else min(again, left)
-        self._step_since.pop(key, None)
+        left = self._steps.wait(key, tenant.status, status, now)
+        if left > 0:
+            return tenant.status, left if again is None else min(again, left)
         await write_status(self._cluster, self._seen, tenant, status, known)
         return status, again
 

@@ -4,7 +4,9 @@ What is in progress goes through steps, most of which are over before anybody co
 another is told only when it lasts; where it ends, well or ill, is told at once.
 """
 
+import datetime
 import logging
+import random
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +22,7 @@ from memorybank_operator.kinds import TENANT, VOLUME_CLAIM
 from memorybank_operator.news import news
 from memorybank_operator.observe import IN_PROGRESS
 from memorybank_operator.seen import Seen, TenantKey, asked
+from memorybank_operator.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +34,40 @@ _WHERE_IT_ENDS: Final = (
 )
 
 
-def only_a_step(before: TenantStatus, after: TenantStatus) -> bool:
+STEPS_AT_ONCE: Final = 3
+STEPS_TURN_SECONDS: Final = 5.0
+"""A thousand tenants that wait for the same thing would each tell of it, and wait longer for that."""
+
+
+class Steps:
+    """Since when each tenant's progress goes untold."""
+
+    def __init__(self, seconds: float) -> None:
+        """A step that lasts for so long is told."""
+        self._seconds = seconds
+        self._since: dict[TenantKey, datetime.datetime] = {}
+        self._turns = Turns(STEPS_AT_ONCE, STEPS_TURN_SECONDS)
+
+    def begin(self, key: TenantKey, now: datetime.datetime) -> None:
+        self._since.setdefault(key, now)
+
+    def end(self, key: TenantKey) -> None:
+        self._since.pop(key, None)
+
+    def wait(self, key: TenantKey, before: TenantStatus, after: TenantStatus, now: datetime.datetime) -> float:
+        """Seconds for which the new status can wait; 0: it is to be told now, whatever it was that went untold."""
+        if self._seconds > 0 and _only_a_step(before, after):
+            since = self._since.setdefault(key, now)
+            left = self._seconds - (now - since).total_seconds()
+            if left > 0:
+                return left
+            if not self._turns.take(now):
+                return self._seconds * random.uniform(1.0, 2.0)  # noqa: S311 (no secret)
+        self.end(key)
+        return 0.0
+
+
+def _only_a_step(before: TenantStatus, after: TenantStatus) -> bool:
     """Whether what is in progress has gone on, and neither ended nor met with anything."""
     known, now = ({one.type: one for one in status.conditions} for status in (before, after))
     if not all(one in known and known[one].status == now[one].status for one in _WHERE_IT_ENDS):
@@ -64,7 +100,7 @@ async def write_status(
     except NotFound:
         return  # deleted meanwhile: the end, no error
     if asked(answer.manifest()) == known:
-        seen.put(TENANT, answer)
+        seen.answered(TENANT, answer)
     # Else the answer holds a change whose event is still to come, and would then be taken for old news.
     claim = seen.child(VOLUME_CLAIM, TenantKey(metadata.namespace, metadata.name))
     for one in news(tenant, status, claim):

@@ -42,7 +42,7 @@ class _State(NamedTuple):
 _read = msgspec.json.Decoder().decode
 
 
-@functools.lru_cache(maxsize=128)
+@functools.lru_cache(maxsize=256)
 def _decode(text: bytes) -> Manifest:
     """What a text says, for those who only read it: one look at a tenant needs some of its objects several times."""
     found: Manifest = _read(text)
@@ -62,6 +62,7 @@ class Seen:
         self._children: dict[TenantKey, set[_Id]] = {}
         self._owner: dict[_Id, TenantKey] = {}
         self._left: dict[TenantKey, set[_Id]] = {}
+        self._own: dict[TenantKey, set[int]] = {}
         self._changes = 0
         self._changed: dict[TenantKey, int] = {}
 
@@ -86,6 +87,17 @@ class Seen:
         if owner in self._left:
             self._left[owner].discard(key)
         return self._assign(key, owner)
+
+    def answered(self, kind: Kind, found: Object) -> None:
+        """Take in what our own write made of an object; the watch may have told of it before the answer came."""
+        owner = TenantKey(*found.name) if kind is TENANT else _tenant_of(kind, found)
+        if owner is not None:
+            self._own.setdefault(owner, set()).add(found.version)
+        self.put(kind, found)
+
+    def take_answered(self, tenant: TenantKey) -> set[int]:
+        """The versions that our own writes made of the tenant and its objects, since this was asked last."""
+        return self._own.pop(tenant, set())
 
     def remove(self, kind: Kind, last: Object) -> set[TenantKey]:
         """Take in that an object is gone (or no longer has our labels)."""

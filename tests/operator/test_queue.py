@@ -220,3 +220,43 @@ async def test_what_is_told_just_after_a_look_is_gathered_into_one_more() -> Non
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert len(looks) == 3
+
+
+async def test_news_that_can_wait_are_looked_at_together_by_the_earliest_moment() -> None:
+    looks: list[float] = []
+
+    async def handle(_tenant: TenantKey) -> float | None:
+        looks.append(asyncio.get_running_loop().time())
+        if len(looks) == 1:
+            tenants.within(key("customer1"), 0.1)  # told in the middle of a look
+            tenants.within(key("customer1"), 0.2)
+            return 60.0
+        done.set()
+        return None
+
+    done = asyncio.Event()
+    async with working(handle) as tenants:
+        tenants.mark(key("customer1"))
+        await tenants.settled()
+        tenants.within(key("customer1"), 0.3)
+        await done.wait()
+        assert 0.1 <= looks[1] - looks[0] < 0.3
+        await asyncio.sleep(0.3)
+        assert len(looks) == 2
+
+
+async def test_what_cannot_wait_comes_before_what_can() -> None:
+    looks = 0
+
+    async def handle(_tenant: TenantKey) -> float | None:
+        nonlocal looks
+        looks += 1
+        return None
+
+    async with working(handle) as tenants:
+        tenants.within(key("customer1"), 0.1)
+        tenants.mark(key("customer1"))
+        await tenants.settled()
+        assert looks == 1
+        await asyncio.sleep(0.2)
+        assert looks == 1

@@ -95,7 +95,7 @@ async def start(cluster: Cluster, seen: Seen, job: Manifest) -> str:
     That may be ours, made by a request whose answer was lost: the watch tells it in a moment.
     """
     try:
-        seen.put(JOB, object_from(await cluster.create(JOB, job)))
+        seen.answered(JOB, object_from(await cluster.create(JOB, job)))
     except NamespaceTerminating:
         raise
     except (Refused, Conflict) as error:

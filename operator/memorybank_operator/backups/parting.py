@@ -95,7 +95,7 @@ class Parting:
                 stopped = await self._cluster.merge(DEPLOYMENT, *key, {"spec": {"replicas": 0}})
             except NotFound:
                 return True  # the garbage collector was faster; the watch is about to tell
-            self._seen.put(DEPLOYMENT, object_from(stopped))
+            self._seen.answered(DEPLOYMENT, object_from(stopped))
         # One that was evicted stays there for ever, and has the volume no more.
         phases = {pod.get("status", {}).get("phase") for pod in self._seen.pods(key)}
         return bool(phases - {"Failed", "Succeeded"}) or bool((deployment or {}).get("status", {}).get("replicas"))
@@ -123,7 +123,7 @@ class Parting:
         except NotFound:
             return
         if held:
-            self._seen.put(TENANT, object_from(answer))
+            self._seen.answered(TENANT, object_from(answer))
 
 
 def _verdict(backup: Backup) -> Verdict | None:

@@ -23,7 +23,7 @@ async def write(cluster: Cluster, seen: Seen, backup: Backup, status: BackupStat
         "status": given(status),
     }
     try:
-        seen.put(BACKUP, await cluster.apply(BACKUP, manifest, subresource="status"))
+        seen.answered(BACKUP, await cluster.apply(BACKUP, manifest, subresource="status"))
     except NotFound:
         return False
     return True
@@ -43,4 +43,4 @@ async def create(cluster: Cluster, seen: Seen, tenant: Tenant, name: str, annota
         },
         "spec": {"tenantRef": {"name": metadata.name}},
     }
-    seen.put(BACKUP, object_from(await cluster.create(BACKUP, manifest)))
+    seen.answered(BACKUP, object_from(await cluster.create(BACKUP, manifest)))
