@@ -75,7 +75,10 @@ _claim = msgspec.json.Decoder(_Claim).decode
 def is_a_step(kind: Kind, found: Object) -> bool:
     """Whether an object has come further, or not even that, with nothing wrong and nothing ended."""
     judge = _JUDGES.get(kind)
-    return judge is not None and judge(found)
+    try:
+        return judge is not None and judge(found)
+    except msgspec.ValidationError:
+        return False  # what is not as Kubernetes has it is looked at
 
 
 def _of_pod(found: Object) -> bool:

@@ -83,6 +83,7 @@ def test_what_only_goes_on_is_a_step(kind: Kind, found: Object) -> None:
         (DEPLOYMENT, told(condition("Progressing", "False"))),
         (VOLUME_CLAIM, told({"phase": "Lost"})),
         (VOLUME_CLAIM, told({"phase": "Bound", **condition("FileSystemResizePending", "True")})),
+        (POD, told({"phase": "Pending", "containerStatuses": None})),
         (SERVICE, told()),
         (JOB, told()),
     ],
