@@ -62,7 +62,7 @@ class Steps:
             if left > 0:
                 return left
             if not self._turns.take(now):
-                return self._seconds * random.uniform(1.0, 2.0)  # noqa: S311 (no secret)
+                return self._seconds * random.uniform(2.0, 4.0)  # noqa: S311 (no secret)
         self.end(key)
         return 0.0
 
