@@ -180,9 +180,9 @@ class Operator:
 
     def _on_child(self, kind: Kind, event: str, found: Object) -> None:
         concerned = self.seen.remove(kind, found) if event == "DELETED" else self.seen.put(kind, found)
-        can_wait = self._settings.progress_seconds > 0 and event != "DELETED" and is_a_step(kind, found)
-        for key in concerned:
-            is_step = can_wait and self.reconciler.is_under_way(key)
+        can_wait = self._settings.progress_seconds > 0 and event != "DELETED"
+        for key in concerned:  # nobody, mostly: old news and what we wrote
+            is_step = can_wait and self.reconciler.is_under_way(key) and is_a_step(kind, found)
             self._look_again(key, found.version, self._look_late if is_step else self.queue.stir)
 
     def _on_tenant(self, kind: Kind, event: str, found: Object) -> None:
