@@ -200,8 +200,9 @@ class Kube:
         await self.merge(POD, namespace, pod["metadata"]["name"], {"status": status}, "status")
 
     async def bind(self, pod: Manifest, node: str = "node0") -> None:
-        """Give a pod to a node, as the scheduler does."""
+        """Give a pod to a node, once the scheduler has found none: else it may say so of a pod that has one."""
         metadata = pod["metadata"]
+        await self.until(POD, metadata["namespace"], metadata["name"], _has_no_node)
         target = {"apiVersion": "v1", "kind": "Node", "name": node}
         binding = {"metadata": {"name": metadata["name"]}, "target": target}
         await self.call("POST", POD.path(metadata["namespace"], metadata["name"], "binding"), binding)
@@ -221,6 +222,10 @@ class Kube:
                     if of_tenant and "deletionTimestamp" not in pod["metadata"]:
                         return pod
                 await asyncio.sleep(0.02)
+
+
+def _has_no_node(pod: Manifest | None) -> bool:
+    return (condition_of(pod, "PodScheduled") or {}).get("status") == "False"
 
 
 def condition_of(tenant: Manifest | None, kind: str) -> Manifest | None:
