@@ -7,7 +7,7 @@ from memorybank_operator.api.names import FIELD_MANAGER, TENANT_LABEL
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.compare import leftovers
 from memorybank_operator.kinds import Kind
-from memorybank_operator.objects import Object, created_and_never_applied, object_from
+from memorybank_operator.objects import Object, created_and_never_applied
 
 Manifest = dict[str, Any]
 
@@ -25,13 +25,13 @@ async def apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifes
     if actual is not None:
         return await _apply(cluster, kind, desired, actual)
     try:
-        return object_from(await cluster.create(kind, desired))
+        return await cluster.create(kind, desired)
     except Conflict:
         pass
     try:
         found = await cluster.get(kind, metadata["namespace"], metadata["name"])
     except NotFound:
-        return object_from(await cluster.create(kind, desired))
+        return await cluster.create(kind, desired)
     if not is_ours(found, metadata["labels"][TENANT_LABEL]):
         name = metadata["name"]
         message = (

@@ -43,22 +43,33 @@ async def apply_children(
     is a matter for the next look: it may have gone with its tenant, and would be made again for nobody.
     """
     refusals: list[Problem] = []
-    for kind, desired in wanted.items():
-        if kind in OPTIONAL and kind not in context.served:
-            continue
-        actual = there[kind]
-        if desired is None:
-            if await adoption.remove(cluster, kind, actual):
-                logger.info("%s removed", kind.kind, extra={"reason": "Removed"})
-        elif problem := await _bring(cluster, seen, kind, tenant, desired, actual):
-            refusals.append(problem)
+    made: list[str] = []
+    try:
+        for kind, desired in wanted.items():
+            if kind in OPTIONAL and kind not in context.served:
+                continue
+            actual = there[kind]
+            if desired is None:
+                if await adoption.remove(cluster, kind, actual):
+                    logger.info("%s removed", kind.kind, extra={"reason": "Removed"})
+            elif problem := await _bring(cluster, seen, kind, tenant, desired, actual, made):
+                refusals.append(problem)
+    finally:
+        if made:
+            logger.info("%s applied", ", ".join(made), extra={"reason": "Applied"})
     return tuple(refusals)
 
 
 async def _bring(
-    cluster: Cluster, seen: Seen, kind: Kind, tenant: Tenant, desired: Manifest, actual: Manifest | None
+    cluster: Cluster,
+    seen: Seen,
+    kind: Kind,
+    tenant: Tenant,
+    desired: Manifest,
+    actual: Manifest | None,
+    made: list[str],
 ) -> Problem | None:
-    """Bring one object to what is desired; answers what the API server has against it."""
+    """Bring one object to what is desired; answers what the API server has against it. `made`: what was missing."""
     digest = hashlib.sha256(msgspec.json.encode(desired)).hexdigest()[:16]
     desired["metadata"].setdefault("annotations", {})[DESIRED_ANNOTATION] = digest
     field = "" if actual is None else differs(desired, actual)
@@ -89,13 +100,13 @@ async def _bring(
     elif field:
         logger.info("%s changed at %s", kind.kind, field, extra={"reason": "Changed"})
     else:
-        logger.info("%s applied", kind.kind, extra={"reason": "Applied"})
+        made.append(kind.kind)
     return None
 
 
 async def refresh_access(cluster: Cluster, seen: Seen, key: TenantKey, keyring: Keyring) -> None:
     """Have the kubelet look at the access file at once, in pods that are older than its last change."""
-    for pod in seen.pods(key):
+    for pod in seen.all_of(POD, key):
         metadata = pod["metadata"]
         if adoption.on_its_way_out(pod) or metadata["creationTimestamp"] > keyring.access_since:
             continue

@@ -20,7 +20,7 @@ from prometheus_client import Counter
 from memorybank_operator import metrics, tracing
 from memorybank_operator.answers import Conflict, Event, Refused, error_of, event_of, legible, lines_of, read
 from memorybank_operator.api.names import FIELD_MANAGER
-from memorybank_operator.kinds import Kind
+from memorybank_operator.kinds import SECRET, Kind
 from memorybank_operator.kubeconfig import Connection
 from memorybank_operator.line import Answer
 from memorybank_operator.objects import Object, Page, read_object, read_page
@@ -74,12 +74,16 @@ class Cluster:
         content = await self._call("list", kind, kind.path(namespace), parameters=_given(selected))
         return legible(content, read_page)
 
-    async def create(self, kind: Kind, manifest: Manifest) -> Manifest:
-        namespace = manifest["metadata"]["namespace"]
-        content = await self._call(
-            "create", kind, kind.path(namespace), body=manifest, parameters={"fieldManager": FIELD_MANAGER}
-        )
-        return read(content, "kind")
+    async def create(self, kind: Kind, manifest: Manifest) -> Object:
+        return legible(await self._create(kind, manifest), read_object)
+
+    async def create_secret(self, manifest: Manifest) -> Manifest:
+        """As `create`, with all that it has."""
+        return read(await self._create(SECRET, manifest), "kind")
+
+    async def _create(self, kind: Kind, manifest: Manifest) -> bytes:
+        path = kind.path(manifest["metadata"]["namespace"])
+        return await self._call("create", kind, path, body=manifest, parameters={"fieldManager": FIELD_MANAGER})
 
     async def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
         """Conflict if `metadata.resourceVersion` is not the newest."""

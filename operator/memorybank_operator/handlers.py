@@ -190,7 +190,7 @@ class Operator:
         before = self.seen.tenant(key)
         if not (self.seen.remove(kind, found) if event == "DELETED" else self.seen.put(kind, found)):
             return
-        manifest = found.manifest()
+        manifest = found.manifest() if event == "DELETED" else self.seen.tenant(key) or {}
         if event == "DELETED":
             self.reconciler.part(key, manifest)
         if before is None or event == "DELETED" or asked(before) != asked(manifest):

@@ -51,7 +51,7 @@ async def key_value(cluster: Cluster, tenant: Tenant, key: ApiKey, *, is_new: bo
     made = False
     if found is None:
         try:
-            found = await cluster.create(SECRET, secrets.key_secret(tenant, key, secrets.new_key()))
+            found = await cluster.create_secret(secrets.key_secret(tenant, key, secrets.new_key()))
             made = True
         except Conflict:
             found = await cluster.get(SECRET, namespace, name)

@@ -198,7 +198,7 @@ class _Ensuring:
         self._content = secrets.access_file(self._tenant, digests, self._old)
         desired = secrets.access_manifest(self._tenant, self._content, self._record)
         if self._access is None:
-            self._access = await self._cluster.create(SECRET, desired)
+            self._access = await self._cluster.create_secret(desired)
             return
         patch = _patch(desired, self._access)
         if patch is not None:

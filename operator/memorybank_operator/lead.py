@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from memorybank_operator import metrics
-from memorybank_operator.answers import Conflict, NotFound, Transient, object_of, why
+from memorybank_operator.answers import Conflict, NotFound, Transient, why
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.kinds import LEASE
 
@@ -127,7 +127,7 @@ class Leadership:
                 async with contextlib.aclosing(watch) as events:
                     async for event in events:
                         if event.type in ("ADDED", "MODIFIED"):
-                            self._note(object_of(event)["spec"].get("renewTime"))
+                            self._note(event.object.manifest()["spec"].get("renewTime"))
             except Transient as error:
                 logger.info("the watch on the Lease ended and is begun anew: %s", why(error))
             await asyncio.sleep(1)

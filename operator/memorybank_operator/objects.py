@@ -89,14 +89,14 @@ _read_page = msgspec.json.Decoder(Page).decode
 
 def read_object(text: bytes | Raw) -> Object:
     """Raises msgspec.DecodeError: it is no JSON, or has no name or version."""
-    return _lean(_read_object(text))
+    return lean(_read_object(text))
 
 
 def read_page(text: bytes) -> Page:
     """Raises msgspec.DecodeError as above."""
     page = _read_page(text)
     for item in page.items:
-        _lean(item)
+        lean(item)
     return page
 
 
@@ -115,7 +115,7 @@ def created_and_never_applied(manifest: Manifest) -> int | None:
     return created_at(msgspec.convert(manifest["metadata"].get("managedFields") or [], list[Manager]))
 
 
-def _lean(found: Object) -> Object:
+def lean(found: Object) -> Object:
     """Without the managers, where they do not matter."""
     if found.metadata.managed_fields and created_at(found.metadata.managed_fields) is None:
         found.metadata.managed_fields = UNSET

@@ -14,7 +14,7 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from memorybank_operator.desired.workload import METRICS_PORT
-from memorybank_operator.kinds import VOLUME_CLAIM
+from memorybank_operator.kinds import POD, VOLUME_CLAIM
 from memorybank_operator.measured import Reading
 from memorybank_operator.seen import Seen, TenantKey
 from memorybank_operator.wire import Wire
@@ -83,7 +83,7 @@ class Readings:
         change, known = self._seen.changed(key), self._places.get(key)
         if known is not None and known.change == change:
             return known
-        addresses = [address for pod in self._seen.pods(key) if (address := _address(pod))]
+        addresses = [address for pod in self._seen.all_of(POD, key) if (address := _address(pod))]
         claim = self._seen.child(VOLUME_CLAIM, key) or {}
         capacity: str | None = (claim.get("status") or {}).get("capacity", {}).get("storage")
         url = f"http://{addresses[-1]}:{METRICS_PORT}" if addresses else None

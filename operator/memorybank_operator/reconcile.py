@@ -24,10 +24,10 @@ from memorybank_operator.desired.secrets import shown_secret
 from memorybank_operator.events import tell
 from memorybank_operator.inheritance import bequeath
 from memorybank_operator.keys import Keyring
-from memorybank_operator.kinds import BACKUP, CHILDREN, HTTP_ROUTE, POD, TENANT, Kind
+from memorybank_operator.kinds import BACKUP, HTTP_ROUTE, POD, TENANT, Kind
 from memorybank_operator.looking import Looking
 from memorybank_operator.measured import Reading
-from memorybank_operator.observe import Observed, observe
+from memorybank_operator.observe import LOOKED_AT, Observed, observe
 from memorybank_operator.reporting import Steps, write_status
 from memorybank_operator.rolling import Plan, Rolling
 from memorybank_operator.rotation import utc
@@ -272,12 +272,9 @@ class Reconciler:
         restored: Restored,
     ) -> tuple[TenantStatus, float | None]:
         """Say what is; answers the status, and in how many seconds there may be more to say."""
-        mine = self._seen.children(key)
         observed = Observed(
-            children={
-                kind: found for kind, found in mine if kind in CHILDREN and found["metadata"]["name"] == key.name
-            },
-            pods=tuple(found for kind, found in mine if kind is POD),
+            children={kind: found for kind in LOOKED_AT if (found := self._seen.child(kind, key)) is not None},
+            pods=tuple(self._seen.all_of(POD, key)),
             secret_problems=keyring.problems,
             refusals=refusals,
             hostname_free=context.hostname_free,

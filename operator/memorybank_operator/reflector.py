@@ -18,7 +18,7 @@ import msgspec
 from memorybank_operator.answers import ApiError, Event, Transient, why
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.kinds import Kind
-from memorybank_operator.objects import Object, read_object
+from memorybank_operator.objects import Object
 
 logger = logging.getLogger(__name__)
 
@@ -41,16 +41,6 @@ TOO_LARGE: Final = "Too large resource version"
 class WentBack(Exception):  # noqa: N818 (read as what has happened)
     """The cluster is of an earlier day: what is known of it is worth nothing any more."""
 
-
-class _Place(msgspec.Struct, rename="camel"):
-    resource_version: str
-
-
-class _Bookmark(msgspec.Struct):
-    metadata: _Place
-
-
-_bookmark = msgspec.json.Decoder(_Bookmark).decode
 
 IsNews = Callable[[Kind, str, str, int], bool]
 """Whether this version of the object of this namespace and name is newer than what is known."""
@@ -152,11 +142,10 @@ class Reflector:
                 self._failures = 0  # not after a list: who always has to list anew, is to do it ever more rarely
 
     def _take(self, event: Event) -> None:
-        if event.type == "BOOKMARK":
-            self._take_place(_bookmark(event.object).metadata.resource_version)
-            return
-        found = read_object(event.object)
-        if event.type == "DELETED" or self._is_news(self.kind, *found.name, found.version):
+        found = event.object
+        if event.type != "BOOKMARK" and (
+            event.type == "DELETED" or self._is_news(self.kind, *found.name, found.version)
+        ):
             self._told(self.kind, event.type, found)
         self._take_place(found.metadata.resource_version)
 

@@ -21,7 +21,7 @@ from memorybank_operator.events import tell
 from memorybank_operator.kinds import TENANT, VOLUME_CLAIM
 from memorybank_operator.news import news
 from memorybank_operator.observe import IN_PROGRESS
-from memorybank_operator.seen import Seen, TenantKey, asked
+from memorybank_operator.seen import Seen, TenantKey, asked_of
 from memorybank_operator.turns import Turns
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ async def write_status(
         answer = await cluster.apply(TENANT, manifest, subresource="status")
     except NotFound:
         return  # deleted meanwhile: the end, no error
-    if asked(answer.manifest()) == known:
+    if asked_of(answer) == known:
         seen.answered(TENANT, answer)
     # Else the answer holds a change whose event is still to come, and would then be taken for old news.
     claim = seen.child(VOLUME_CLAIM, TenantKey(metadata.namespace, metadata.name))

@@ -14,7 +14,7 @@ from memorybank_operator.api.status import Problem, RolloutStatus
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.desired.context import choose_image
 from memorybank_operator.desired.template import Record, record_digest, recorded
-from memorybank_operator.kinds import DEPLOYMENT
+from memorybank_operator.kinds import DEPLOYMENT, POD
 from memorybank_operator.rollout import Change, Stage, change, next_look, progress, rolled_back
 from memorybank_operator.seen import Manifest, Seen, TenantKey
 from memorybank_operator.settings import Settings
@@ -55,7 +55,7 @@ class Rolling:
 
     def plan(self, key: TenantKey, tenant: Tenant) -> Plan:
         """What the tenant runs now."""
-        rollout, stand = self._stand(key, tenant, self._seen.pods(key), self._clock())
+        rollout, stand = self._stand(key, tenant, self._seen.all_of(POD, key), self._clock())
         left_alone = tenant.spec.paused or tenant.metadata.deletion_timestamp
         leave = self._waves.leave(key, stand)
         held, before = leave.held, tenant.status.rollout
@@ -73,7 +73,7 @@ class Rolling:
 
     def outcome(self, key: TenantKey, tenant: Tenant, plan: Plan) -> Plan:
         """The plan as it stands after it was carried out."""
-        now, pods = self._clock(), self._seen.pods(key)
+        now, pods = self._clock(), self._seen.all_of(POD, key)
         rollout, stand = self._stand(key, tenant, pods, now)
         applied = record_digest(self._seen.child(DEPLOYMENT, key))
         if not (tenant.spec.paused or tenant.metadata.deletion_timestamp):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from memorybank_operator.api.names import TENANT_LABEL
-from memorybank_operator.kinds import BACKUP, POD, TENANT, Kind
+from memorybank_operator.kinds import BACKUP, TENANT, Kind
 from memorybank_operator.objects import Object, read_object
 
 Manifest = dict[str, Any]
@@ -133,10 +133,6 @@ class Seen:
         """The tenants that have this host name in their spec."""
         return [_decode(self._tenants[key].text) for key in self._wanting.get(hostname, ())]
 
-    def children(self, tenant: TenantKey) -> list[tuple[Kind, Manifest]]:
-        """All known objects with the tenant's label, in its namespace."""
-        return [(key.kind, _decode(self._objects[key].text)) for key in self._children.get(tenant, ())]
-
     def child(self, kind: Kind, tenant: TenantKey) -> Manifest | None:
         """The tenant's child of a kind, which has the tenant's name."""
         found = self._objects.get(_Id(kind, *tenant))
@@ -154,9 +150,9 @@ class Seen:
         """Whether the last object of this kind that had the tenant's name was of a deleted tenant of that name."""
         return _Id(kind, *tenant) in self._left.get(tenant, ())
 
-    def pods(self, tenant: TenantKey) -> list[Manifest]:
-        """The tenant's pods."""
-        return [_decode(self._objects[key].text) for key in self._children.get(tenant, ()) if key.kind is POD]
+    def all_of(self, kind: Kind, tenant: TenantKey) -> list[Manifest]:
+        """The known objects of a kind that have the tenant's label, in its namespace."""
+        return [_decode(self._objects[key].text) for key in self._children.get(tenant, ()) if key.kind is kind]
 
     def _went(self, key: _Id) -> int:
         """The version at which the object went; -1: it did not."""
@@ -232,4 +228,16 @@ def _tenant_of(kind: Kind, found: Object) -> TenantKey | None:
 def asked(tenant: Manifest) -> tuple[Any, ...]:
     """What a user can change of a tenant."""
     metadata = tenant["metadata"]
-    return metadata["uid"], metadata.get("generation"), metadata.get("annotations"), metadata.get("deletionTimestamp")
+    names = "generation", "annotations", "deletionTimestamp"
+    return metadata["uid"], *(metadata.get(name) or None for name in names)
+
+
+def asked_of(tenant: Object) -> tuple[Any, ...]:
+    """As `asked`, of what was answered."""
+    metadata = tenant.metadata
+    return (
+        metadata.uid,
+        metadata.generation or None,
+        metadata.annotations or None,
+        metadata.deletion_timestamp or None,
+    )

@@ -78,7 +78,7 @@ def test_a_list_shows_what_a_watch_has_missed() -> None:
     seen = Seen()
     seen.put(SERVICE, service(10))
     assert seen.prune(SERVICE, None, set(), version=20) == {TENANT}
-    assert seen.children(TENANT) == []
+    assert seen.all_of(SERVICE, TENANT) == []
     seen.put(SERVICE, service(30))
     assert seen.prune(SERVICE, None, set(), version=25) == set()
     assert seen.child(SERVICE, TENANT) is not None

@@ -12,7 +12,8 @@ from memorybank_operator.kubeconfig import Connection
 from .bytes_server import listening
 
 NO_LEASE = b'HTTP/1.1 404 Not Found\r\nContent-Length: 17\r\n\r\n{"kind":"Status"}'
-MADE = b'HTTP/1.1 201 Created\r\nContent-Length: 16\r\n\r\n{"kind":"Lease"}'
+LEASE = b'{"kind":"Lease","metadata":{"name":"memorybank-operator","resourceVersion":"1"}}'
+MADE = b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%s" % (len(LEASE), LEASE)
 
 
 async def test_a_leader_whose_renewal_hangs_gives_up_before_its_lease_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from memorybank_operator.answers import Refused
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.handlers import Operator
 from memorybank_operator.kinds import CERTIFICATE, EVENT, POD, SECRET, SERVICE, TENANT, VOLUME_CLAIM, Kind
+from memorybank_operator.objects import Object
 from memorybank_operator.seen import TenantKey
 
 from .conftest import Start, install_crd
@@ -130,8 +131,8 @@ async def noticed(kube: Kube, operator: Operator, namespace: str, pod: str) -> N
     version = int((await kube.get(POD, namespace, pod))["metadata"]["resourceVersion"])
     async with asyncio.timeout(SECONDS):
         while True:
-            mine = operator.seen.children(TenantKey(namespace, "customer1"))
-            if any(kind is POD and int(found["metadata"]["resourceVersion"]) >= version for kind, found in mine):
+            pods = operator.seen.all_of(POD, TenantKey(namespace, "customer1"))
+            if any(int(found["metadata"]["resourceVersion"]) >= version for found in pods):
                 break
             await asyncio.sleep(0.02)
     await operator.queue.settled()
@@ -300,7 +301,7 @@ async def test_an_event_that_is_refused_fails_nothing(
 ) -> None:
     create = Cluster.create
 
-    async def refuse_events(self: Cluster, kind: Kind, manifest: Manifest) -> Manifest:
+    async def refuse_events(self: Cluster, kind: Kind, manifest: Manifest) -> Object:
         if kind is EVENT:
             raise Refused(403, "Forbidden", "no events here")
         return await create(self, kind, manifest)

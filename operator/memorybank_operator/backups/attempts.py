@@ -10,7 +10,6 @@ from memorybank_operator.api.names import BACKUP_SELECTOR
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.desired.jobs import CONTAINER
 from memorybank_operator.kinds import JOB, POD
-from memorybank_operator.objects import object_from
 from memorybank_operator.seen import Seen, TenantKey
 from memorybank_operator.steady import steady
 
@@ -95,7 +94,7 @@ async def start(cluster: Cluster, seen: Seen, job: Manifest) -> str:
     That may be ours, made by a request whose answer was lost: the watch tells it in a moment.
     """
     try:
-        seen.answered(JOB, object_from(await cluster.create(JOB, job)))
+        seen.answered(JOB, await cluster.create(JOB, job))
     except NamespaceTerminating:
         raise
     except (Refused, Conflict) as error:

@@ -137,7 +137,7 @@ class BackingUp:
 
     def _backups(self, key: TenantKey) -> list[Backup]:
         """The oldest first."""
-        found = [msgspec.convert(manifest, Backup) for kind, manifest in self._seen.children(key) if kind is BACKUP]
+        found = [msgspec.convert(manifest, Backup) for manifest in self._seen.all_of(BACKUP, key)]
         return sorted(found, key=lambda one: (one.metadata.creation_timestamp, one.metadata.name))
 
     async def _advance(

@@ -20,7 +20,7 @@ from memorybank_operator.backups.restoring import Restoring
 from memorybank_operator.backups.standing import final_name
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.inheritance import bequeath
-from memorybank_operator.kinds import BACKUP, DEPLOYMENT, JOB, TENANT, VOLUME_CLAIM, Kind
+from memorybank_operator.kinds import BACKUP, DEPLOYMENT, JOB, POD, TENANT, VOLUME_CLAIM, Kind
 from memorybank_operator.objects import object_from
 from memorybank_operator.observe.sight import Verdict
 from memorybank_operator.seen import Seen, TenantKey
@@ -97,15 +97,15 @@ class Parting:
                 return True  # the garbage collector was faster; the watch is about to tell
             self._seen.answered(DEPLOYMENT, object_from(stopped))
         # One that was evicted stays there for ever, and has the volume no more.
-        phases = {pod.get("status", {}).get("phase") for pod in self._seen.pods(key)}
+        phases = {pod.get("status", {}).get("phase") for pod in self._seen.all_of(POD, key)}
         return bool(phases - {"Failed", "Succeeded"}) or bool((deployment or {}).get("status", {}).get("replicas"))
 
     async def _remove_jobs(self, key: TenantKey, tenant: Tenant) -> None:
         """Attempts at the final backup: a pod that has ended keeps a claim from being deleted, too."""
         name = final_name(tenant)
-        for kind, job in self._seen.children(key):
+        for job in self._seen.all_of(JOB, key):
             owners = [owner["name"] for owner in job["metadata"].get("ownerReferences", [])]
-            if kind is JOB and owners == [name]:
+            if owners == [name]:
                 metadata = job["metadata"]
                 try:
                     await self._cluster.delete(JOB, metadata["namespace"], metadata["name"], metadata["uid"])

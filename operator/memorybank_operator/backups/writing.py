@@ -7,7 +7,6 @@ from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.desired.context import given
 from memorybank_operator.kinds import BACKUP
-from memorybank_operator.objects import object_from
 from memorybank_operator.seen import Seen
 
 
@@ -43,4 +42,4 @@ async def create(cluster: Cluster, seen: Seen, tenant: Tenant, name: str, annota
         },
         "spec": {"tenantRef": {"name": metadata.name}},
     }
-    seen.answered(BACKUP, object_from(await cluster.create(BACKUP, manifest)))
+    seen.answered(BACKUP, await cluster.create(BACKUP, manifest))

@@ -1,15 +1,18 @@
 """What was seen of a tenant and its objects, and the form of what is said about it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from memorybank_operator.api.status import BackupsStatus, KeyRotation, Problem, Reason, RestoredStatus, RolloutStatus
-from memorybank_operator.kinds import Kind
+from memorybank_operator.kinds import DEPLOYMENT, HTTP_ROUTE, INGRESS, VOLUME_CLAIM, Kind
 from memorybank_operator.measured import Reading
 
 Manifest = dict[str, Any]
+
+LOOKED_AT: Final = (VOLUME_CLAIM, DEPLOYMENT, INGRESS, HTTP_ROUTE)
+"""The children that tell something; the others have no status."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -31,6 +34,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen of a tenant's objects, and what the API server refused of them."""
 
     children: Mapping[Kind, Manifest]
+    """Those of LOOKED_AT that there are."""
     pods: tuple[Manifest, ...] = ()
     secret_problems: tuple[Problem, ...] = ()
     refusals: tuple[Problem, ...] = ()
