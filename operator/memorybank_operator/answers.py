@@ -145,7 +145,7 @@ def _no_event(status: int, error: msgspec.DecodeError) -> Unreadable:
 
 def error_of(answer: Answer) -> ApiError:
     status, content = answer.status, answer.content
-    retry_after = _seconds(answer.headers.get("retry-after", ""))
+    retry_after = _seconds(answer.headers.get(b"retry-after", b""))
     try:
         told = read(content, "kind")
     except Unreadable:
@@ -168,9 +168,9 @@ def error_of(answer: Answer) -> ApiError:
     return kind(status, reason, message, retry_after)
 
 
-def _seconds(retry_after: str) -> float | None:
+def _seconds(retry_after: bytes) -> float | None:
     """API servers name seconds, never a date."""
-    return float(retry_after) if retry_after.isdecimal() else None
+    return float(retry_after) if retry_after.isdigit() else None
 
 
 Transient = (OSError, ApiError)

@@ -9,6 +9,7 @@ from memorybank_operator.api.names import API_VERSION, FIELD_MANAGER, KIND
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.kinds import EVENT
+from memorybank_operator.moments import utc
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ LONGEST = 1024
 
 async def tell(cluster: Cluster, tenant: Tenant, reason: str, message: str, *, warning: bool = False) -> None:
     """Create an event, or count the same one once more; that this failed is logged and holds nothing up."""
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = utc(datetime.datetime.now(datetime.UTC))
     metadata, message = tenant.metadata, message[:LONGEST]
     name = f"{metadata.name}.{_digest(metadata.uid, reason, message)}"
     event = {

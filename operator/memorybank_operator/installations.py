@@ -20,6 +20,7 @@ from memorybank_operator.answers import Refused, Transient
 from memorybank_operator.api.names import FIELD_MANAGER, GROUP
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.kinds import EVENT, LEASE
+from memorybank_operator.moments import utc
 
 logger = logging.getLogger(__name__)
 
@@ -200,7 +201,7 @@ def _served(elder: Installation) -> str:
 
 def _event(lease: Manifest, reason: str, kind: str, message: str) -> Manifest:
     metadata = lease["metadata"]
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = utc(datetime.datetime.now(datetime.UTC))
     return {
         "apiVersion": "v1",
         "kind": "Event",

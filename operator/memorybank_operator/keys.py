@@ -23,6 +23,7 @@ from memorybank_operator.compare import differs
 from memorybank_operator.desired import secrets
 from memorybank_operator.key_secrets import Missing, Value, bequeath, find, key_value, referred, refused, remove_key
 from memorybank_operator.kinds import SECRET
+from memorybank_operator.moments import utc
 from memorybank_operator.rotation import OldKey, Record
 
 __all__ = ["Keyring", "News", "bequeath", "ensure"]
@@ -169,7 +170,7 @@ class _Ensuring:
         key = next(key for key in self._keys if key.name == name)
         old = (*self._old, rotation.replaced(key, secrets.digest(value.text), self._now))
         self._old = list(rotation.still_open(old, self._keys, self._now))
-        self._record = Record(request=request, key=name, replaces=value.uid, at=rotation.utc(self._now))
+        self._record = Record(request=request, key=name, replaces=value.uid, at=utc(self._now))
         await self._write()
 
     def _tell_of_new_keys(self) -> None:
@@ -229,8 +230,8 @@ def _note(keys: Sequence[ApiKey], now: datetime.datetime) -> str:
 
 def _due(keys: Sequence[ApiKey], old: Sequence[OldKey], now: datetime.datetime) -> str | None:
     ends = [one.until for one in old]
-    ends += [rotation.utc(_moment(key.expires_at)) for key in keys if key.expires_at is not None]
-    return min((end for end in ends if end > rotation.utc(now)), default=None)
+    ends += [utc(_moment(key.expires_at)) for key in keys if key.expires_at is not None]
+    return min((end for end in ends if end > utc(now)), default=None)
 
 
 def _moment(text: str) -> datetime.datetime:

@@ -1,9 +1,12 @@
 """The kinds of objects that the operator handles, and where the API server serves them."""
 
+import re
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from memorybank_operator.api import names
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
 class Kind(NamedTuple):
@@ -24,10 +27,14 @@ class Kind(NamedTuple):
 
     def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
         """The address below the server's: of an object, of a namespace's objects, or (None) of all."""
-        # Where a name is no name, it must not become another object's path.
-        home = ("namespaces", quote(namespace, safe="")) if namespace else ()
-        parts = [self.api_path, *home, self.plural, quote(name, safe=""), subresource]
+        home = ("namespaces", _quoted(namespace)) if namespace else ()
+        parts = [self.api_path, *home, self.plural, _quoted(name), subresource]
         return "/".join(part for part in parts if part)
+
+
+def _quoted(name: str) -> str:
+    """Where a name is no name, it must not become another object's path."""
+    return name if _NAME.fullmatch(name) else quote(name, safe="")
 
 
 TENANT: Final = Kind(names.GROUP, names.VERSION, names.KIND, names.PLURAL)

@@ -127,7 +127,7 @@ class Leadership:
                 async with contextlib.aclosing(watch) as events:
                     async for event in events:
                         if event.type in ("ADDED", "MODIFIED"):
-                            self._note(event.object.manifest()["spec"].get("renewTime"))
+                            self._note((event.object.manifest().get("spec") or {}).get("renewTime", ""))
             except Transient as error:
                 logger.info("the watch on the Lease ended and is begun anew: %s", why(error))
             await asyncio.sleep(1)

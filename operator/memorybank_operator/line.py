@@ -10,7 +10,7 @@ import httptools
 UNREAD_BYTES: Final = 1 << 20
 """Of a stream that is read slowly: more is left with the server."""
 
-_FRAMED: Final = frozenset({"content-length", "transfer-encoding"})
+_FRAMED: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Disconnected(ConnectionError):  # noqa: N818 (read as what happened)
@@ -25,7 +25,7 @@ class Answer(NamedTuple):
     """A whole answer; header names in lower case."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[bytes, bytes]
     content: bytes
 
 
@@ -42,9 +42,11 @@ class Line(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
+        self._due = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
         self._trouble: OSError | None = None
         self._status = 0
-        self._headers: dict[str, str] = {}
+        self._headers: dict[bytes, bytes] = {}
         self._parts: list[bytes] = []
         self._size = 0
         self._most = 0
@@ -71,7 +73,7 @@ class Line(asyncio.Protocol):
         self.last_used = time.monotonic()
         return Answer(self._status, self._headers, b"".join(self._parts))
 
-    async def head(self, asked: bytes, seconds: float) -> tuple[int, Mapping[str, str]]:
+    async def head(self, asked: bytes, seconds: float) -> tuple[int, Mapping[bytes, bytes]]:
         self._ask(asked, streams=True, most=0)
         await self._until(seconds)
         return self._status, self._headers
@@ -101,15 +103,32 @@ class Line(asyncio.Protocol):
         if self._trouble is not None:
             raise self._trouble
         waiter = self._waiter = self._loop.create_future()
-        timer = self._loop.call_later(max(0.0, seconds), self._fail, TimeoutError())
+        self._set_alarm(self._loop.time() + max(0.0, seconds))
         try:
             await waiter
         except asyncio.CancelledError:
             self.abort()  # the answer may come yet, and nobody would read it
             raise
         finally:
-            timer.cancel()
             self._waiter = None
+
+    def _set_alarm(self, due: float) -> None:
+        """One that rings sooner is left as it is: most of what is waited for comes long before, and then it is moot."""
+        self._due = due
+        if self._alarm is not None and self._alarm.when() > due:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._alarm is None:
+            self._alarm = self._loop.call_at(due, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._waiter is None:
+            return
+        if self._loop.time() < self._due:
+            self._set_alarm(self._due)
+        else:
+            self._fail(TimeoutError())
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -138,6 +157,8 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lines.discard(self)
+        if self._alarm is not None:
+            self._alarm.cancel()
         if exc is None and self._has_head and not self._complete and not _FRAMED & self._headers.keys():
             self.on_message_complete()  # it is as long as the connection lasts (RFC 9112, 6.3)
         else:
@@ -154,7 +175,7 @@ class Line(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not (self._complete or self._has_head):  # else it is a trailer
-            self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+            self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         if self._complete:

@@ -37,10 +37,9 @@ _WANTED: Final = ("memorybank_memories{", f"{_VOLUME}used_bytes ", f"{_VOLUME}ca
 
 
 class _Place(msgspec.Struct, frozen=True):
-    """Where a tenant's figures are read, and how large its volume is; as of a change of its children."""
+    """Where a tenant's figures are read, and how large its volume is."""
 
-    change: int
-    url: str | None
+    url: str
     claim: str | None
 
 
@@ -64,41 +63,41 @@ class Readings:
     async def read(self) -> None:
         """Read the tenants whose time has come."""
         now = time.monotonic()
-        reachable = self._reachable()
-        for key in [key for key in self._due if key not in reachable]:
-            del self._due[key]
-            self.newest.pop(key, None)
-        due = [key for key in reachable if self._due.get(key, now) <= now or self._has_grown(key)]
+        for key in self._seen.take_changed():
+            self._take_in(key)
+        due = [key for key in self._places if self._due.get(key, now) <= now or self._has_grown(key)]
         if not due:
             return
         slots = asyncio.Semaphore(AT_ONCE)
-        await asyncio.gather(*(self._read(slots, key, reachable[key]) for key in due))
+        await asyncio.gather(*(self._read(slots, key, self._places[key]) for key in due))
 
-    def _reachable(self) -> dict[TenantKey, str]:
-        """The metrics' address of each tenant that has a ready pod."""
-        self._places = {key: self._place(key) for key in self._seen.tenants()}
-        return {key: place.url for key, place in self._places.items() if place.url is not None}
+    def _take_in(self, key: TenantKey) -> None:
+        place = self._place(key)
+        if place is not None:
+            self._places[key] = place
+        else:
+            self._places.pop(key, None)
+            self._due.pop(key, None)
+            self.newest.pop(key, None)
 
-    def _place(self, key: TenantKey) -> _Place:
-        change, known = self._seen.changed(key), self._places.get(key)
-        if known is not None and known.change == change:
-            return known
+    def _place(self, key: TenantKey) -> _Place | None:
+        """None: there is no ready pod, or no tenant."""
+        if self._seen.tenant(key) is None:
+            return None
         addresses = [address for pod in self._seen.all_of(POD, key) if (address := _address(pod))]
         claim = self._seen.child(VOLUME_CLAIM, key) or {}
         capacity: str | None = (claim.get("status") or {}).get("capacity", {}).get("storage")
-        url = f"http://{addresses[-1]}:{METRICS_PORT}" if addresses else None
-        return _Place(change, url, capacity)
+        return _Place(f"http://{addresses[-1]}:{METRICS_PORT}", capacity) if addresses else None
 
     def _has_grown(self, key: TenantKey) -> bool:
         """Whether the volume is another size than when it was read."""
         newest = self.newest.get(key)
-        return newest is not None and newest.claim != self._place(key).claim
+        return newest is not None and newest.claim != self._places[key].claim
 
-    async def _read(self, slots: asyncio.Semaphore, key: TenantKey, url: str) -> None:
+    async def _read(self, slots: asyncio.Semaphore, key: TenantKey, place: _Place) -> None:
         async with slots:
-            claim = self._place(key).claim
             try:
-                reading = parse(await _fetch(url))
+                reading = parse(await _fetch(place.url))
             except (OSError, UnicodeDecodeError) as error:
                 logger.debug("the metrics cannot be read: %s", error, extra={"tenant": str(key)})
                 reading = None
@@ -108,7 +107,7 @@ class Readings:
                 del self.newest[key]  # old news, and no reason to ask again before it is time
             return
         self._due[key] = time.monotonic() + (FULL_SECONDS if reading.fills else READ_SECONDS)
-        reading = msgspec.structs.replace(reading, claim=claim)
+        reading = msgspec.structs.replace(reading, claim=place.claim)
         if reading != self.newest.get(key):
             self.newest[key] = reading
             self._mark(key)

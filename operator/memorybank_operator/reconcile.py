@@ -27,10 +27,10 @@ from memorybank_operator.keys import Keyring
 from memorybank_operator.kinds import BACKUP, HTTP_ROUTE, POD, TENANT, Kind
 from memorybank_operator.looking import Looking
 from memorybank_operator.measured import Reading
+from memorybank_operator.moments import utc
 from memorybank_operator.observe import LOOKED_AT, Observed, observe
 from memorybank_operator.reporting import Steps, write_status
 from memorybank_operator.rolling import Plan, Rolling
-from memorybank_operator.rotation import utc
 from memorybank_operator.seen import Seen, TenantKey, asked
 from memorybank_operator.settings import Settings
 from memorybank_operator.surroundings import answers, context_of, rival

@@ -16,6 +16,7 @@ from memorybank_operator.api.status import FailedImage, Problem, Reason, Rollout
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.desired.template import anew, request, wish
 from memorybank_operator.desired.workload import CONTAINER
+from memorybank_operator.moments import utc
 from memorybank_operator.observe.pods import current_pod, state_of
 
 Manifest = dict[str, Any]
@@ -96,7 +97,7 @@ def progress(
     under_way = good is not None and applied == wanted and wanted != good
     if tenant.spec.hibernate or not under_way or still_failed(tenant, wanted, failed):
         return RolloutStatus(good_image=good, failed=failed, template=before.template)
-    since = before.since or _text(now)
+    since = before.since or utc(now)
     reason = _hopeless(tenant, wanted, pods, _moment(since), now, deadline_seconds)
     if reason is None:
         return RolloutStatus(good_image=good, since=since, failed=failed, template=before.template)
@@ -214,10 +215,6 @@ def _tried_since(pods: Iterable[Manifest], since: datetime.datetime) -> datetime
 def _restarts(pods: Iterable[Manifest]) -> int:
     statuses = (status for pod in pods for status in (pod.get("status") or {}).get("containerStatuses") or [])
     return max((status.get("restartCount", 0) for status in statuses), default=0)
-
-
-def _text(moment: datetime.datetime) -> str:
-    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _moment(text: str) -> datetime.datetime:

@@ -19,6 +19,7 @@ from memorybank_operator.api.access import ApiKey
 from memorybank_operator.api.names import ROTATE_ANNOTATION, ROTATION_ANNOTATION
 from memorybank_operator.api.status import KeyRotation
 from memorybank_operator.api.tenant import Tenant
+from memorybank_operator.moments import utc
 
 OVERLAP: Final = datetime.timedelta(hours=24)
 MOST_OLD_KEYS: Final = 8
@@ -115,8 +116,3 @@ def told(record: Record | None, old: Iterable[OldKey]) -> KeyRotation | None:
         rotated_at=record.at or None,
         old_key_until=until,
     )
-
-
-def utc(moment: datetime.datetime) -> str:
-    """RFC 3339 in whole seconds; texts of this form are ordered as the moments are."""
-    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -63,8 +63,7 @@ class Seen:
         self._owner: dict[_Id, TenantKey] = {}
         self._left: dict[TenantKey, set[_Id]] = {}
         self._own: dict[TenantKey, set[int]] = {}
-        self._changes = 0
-        self._changed: dict[TenantKey, int] = {}
+        self._changed: set[TenantKey] = set()
 
     def put(self, kind: Kind, found: Object) -> set[TenantKey]:
         """Take in an object's state; answers the tenants it concerns, none if it is old news."""
@@ -78,6 +77,7 @@ class Seen:
             tenant = TenantKey(key.namespace, key.name)
             self._forget_tenant(tenant)
             self._tenants[tenant] = state
+            self._changed.add(tenant)
             if hostname := _spec(found).get("hostname"):
                 self._hostnames[tenant] = hostname
                 self._wanting.setdefault(hostname, set()).add(tenant)
@@ -138,9 +138,10 @@ class Seen:
         found = self._objects.get(_Id(kind, *tenant))
         return None if found is None else _decode(found.text)
 
-    def changed(self, tenant: TenantKey) -> int:
-        """Another number each time that something of a tenant's children has changed."""
-        return self._changed.get(tenant, 0)
+    def take_changed(self) -> set[TenantKey]:
+        """The tenants that have come or gone, or of whose objects anything has changed, since this was asked last."""
+        taken, self._changed = self._changed, set()
+        return taken
 
     def has(self, kind: Kind, tenant: TenantKey) -> bool:
         """Whether there is a child of this kind that has the tenant's name."""
@@ -173,6 +174,7 @@ class Seen:
             tenant = TenantKey(key.namespace, key.name)
             self._left.pop(tenant, None)
             self._forget_tenant(tenant)
+            self._changed.add(tenant)
             return {tenant}
         state, owner = self._objects.pop(key), self._owner.get(key)
         if owner in self._tenants and self._is_of_namesake(owner, last or read_object(state.text)):
@@ -194,21 +196,17 @@ class Seen:
             if not self._wanting[hostname]:
                 del self._wanting[hostname]
 
-    def _note_change(self, tenant: TenantKey) -> None:
-        self._changes += 1
-        self._changed[tenant] = self._changes
-
     def _assign(self, key: _Id, tenant: TenantKey | None) -> set[TenantKey]:
         before = self._owner.pop(key, None)
         if before is not None:
             self._children[before].discard(key)
-            self._note_change(before)
+            self._changed.add(before)
             if not self._children[before]:
-                del self._children[before], self._changed[before]
+                del self._children[before]
         if tenant is not None:
             self._owner[key] = tenant
             self._children.setdefault(tenant, set()).add(key)
-            self._note_change(tenant)
+            self._changed.add(tenant)
         return {found for found in (before, tenant) if found is not None}
 
 

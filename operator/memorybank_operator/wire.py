@@ -33,7 +33,7 @@ Told = TypeVar("Told")
 class Stream:
     """An answer that is read as it comes."""
 
-    def __init__(self, status: int, headers: Mapping[str, str], line: Line) -> None:
+    def __init__(self, status: int, headers: Mapping[bytes, bytes], line: Line) -> None:
         self.status = status
         self.headers = headers
         self._line = line

@@ -96,7 +96,7 @@ async def test_status_headers_and_a_content_in_pieces_come_whole() -> None:
     async with serving(lambda asked, number: early + pieces) as server, Wire(server.address) as client:
         for _ in range(2):
             answer = await client.ask("GET", "/", headers={}, seconds=5)
-            assert (answer.status, answer.headers["retry-after"], answer.content) == (429, "7", b"abcd")
+            assert (answer.status, answer.headers[b"retry-after"], answer.content) == (429, b"7", b"abcd")
         assert len(server.asked) == 1
 
 
@@ -233,6 +233,25 @@ async def test_a_stream_is_read_to_its_end() -> None:
     whole = CHUNKED + b"1\r\na\r\n1\r\nb\r\n" + END
     async with serving(lambda asked, number: whole) as server, Wire(server.address) as client:
         assert b"".join([chunk async for chunk in said(client)]) == b"ab"
+
+
+@pytest.mark.parametrize(("first", "second", "answered"), [(60.0, 0.2, False), (0.2, 60.0, True)])
+async def test_each_request_of_a_connection_has_its_own_time(first: float, second: float, answered: bool) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            if b"/late" in await request(reader):
+                await asyncio.sleep(0.5)  # longer than one may take, and shorter than the other
+                if not answered:
+                    await asyncio.Event().wait()
+            writer.write(OK)
+
+    async with listening(handle) as port, Wire(f"http://127.0.0.1:{port}") as client, asyncio.timeout(20):
+        assert await get(client, "/", first) == b"ok"
+        if answered:
+            assert await get(client, "/late", second) == b"ok"
+        else:
+            with pytest.raises(TimeoutError):
+                await get(client, "/late", second)
 
 
 async def test_a_stream_that_is_cut_off_is_told_after_what_it_had_said() -> None:

@@ -21,7 +21,7 @@ from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.backups import attempts
 from memorybank_operator.backups.attempts import HINDERED_SECONDS, Outcome, ended, hindrance, job_of, outcome, start
 from memorybank_operator.backups.drilling import Drilling
-from memorybank_operator.backups.schedule import NoScheduleError, text
+from memorybank_operator.backups.schedule import NoScheduleError
 from memorybank_operator.backups.scheduling import Scheduling
 from memorybank_operator.backups.standing import (
     OVER,
@@ -39,6 +39,7 @@ from memorybank_operator.cluster import Cluster
 from memorybank_operator.desired import jobs
 from memorybank_operator.events import tell
 from memorybank_operator.kinds import BACKUP
+from memorybank_operator.moments import utc
 from memorybank_operator.observe.sight import Verdict
 from memorybank_operator.seen import Seen, TenantKey
 
@@ -207,7 +208,7 @@ class BackingUp:
             message = "No API key of the tenant has the scope admin: add one to spec.apiKeys."
             await self._say(backup, "Pending", "AdminKeyMissing", message, now)
             return None
-        started = backup.status.started_at or text(now)
+        started = backup.status.started_at or utc(now)
         status = msgspec.structs.replace(backup.status, phase="Running", attempts=number, started_at=started)
         running = {"Complete": ("False", *_on(number))}
         if not await write(self._cluster, self._seen, backup, with_conditions(status, now, backup, **running)):

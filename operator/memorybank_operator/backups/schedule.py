@@ -7,6 +7,7 @@ import msgspec
 from cronsim import CronSim, CronSimError
 
 from memorybank_operator.api.status import PlanStatus
+from memorybank_operator.moments import utc
 
 _MINUTE: Final = datetime.timedelta(minutes=1)
 
@@ -37,8 +38,4 @@ def due(schedule: str, before: PlanStatus | None, now: datetime.datetime) -> Due
     except (CronSimError, StopIteration) as error:
         raise NoScheduleError(f"{schedule!r} is no schedule of cron that ever comes: {error}") from error
     at = last if last > since else None
-    return Due(plan=PlanStatus(schedule=schedule, since=text(at or since)), at=at, next=following)
-
-
-def text(moment: datetime.datetime) -> str:
-    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Due(plan=PlanStatus(schedule=schedule, since=utc(at or since)), at=at, next=following)

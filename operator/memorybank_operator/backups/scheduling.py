@@ -11,10 +11,11 @@ from memorybank_operator.api.backup import Backup
 from memorybank_operator.api.status import BackupsStatus
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.backups.attempts import HINDERED_SECONDS
-from memorybank_operator.backups.schedule import due, text
+from memorybank_operator.backups.schedule import due
 from memorybank_operator.backups.standing import OVER
 from memorybank_operator.backups.writing import create
 from memorybank_operator.cluster import Cluster
+from memorybank_operator.moments import utc
 from memorybank_operator.seen import Seen
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class Scheduling:
         """Whether the backup of this time is there."""
         name = f"{tenant.metadata.name}-{at:%y%m%d%H%M}"
         try:
-            await create(self._cluster, self._seen, tenant, name, {SCHEDULED_ANNOTATION: text(at)})
+            await create(self._cluster, self._seen, tenant, name, {SCHEDULED_ANNOTATION: utc(at)})
         except Conflict:
             return True  # made by the same time of the schedule already
         except NamespaceTerminating:

@@ -11,8 +11,8 @@ from memorybank_operator.api.shared import SecretKeyRef
 from memorybank_operator.api.status import BackupsStatus, Condition, Reason
 from memorybank_operator.api.tenant import Tenant
 from memorybank_operator.backups.attempts import Outcome
-from memorybank_operator.backups.schedule import text
 from memorybank_operator.desired.secrets import KEY_FIELD, api_keys
+from memorybank_operator.moments import utc
 from memorybank_operator.observe.sight import Verdict
 
 OVER: Final = ("Completed", "Failed")
@@ -89,7 +89,7 @@ def with_conditions(
     before = {one.type: one for one in status.conditions}
     for kind, (holds, reason, message) in conditions.items():
         known = before.get(kind)
-        since = known.last_transition_time if known is not None and known.status == holds else text(now)
+        since = known.last_transition_time if known is not None and known.status == holds else utc(now)
         before[kind] = Condition(
             type=kind,
             status=holds,

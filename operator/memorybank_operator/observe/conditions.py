@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from memorybank_operator.api.status import Condition, ConditionType
 from memorybank_operator.api.tenant import Tenant
+from memorybank_operator.moments import utc
 from memorybank_operator.observe.sight import Verdict
 
 
@@ -15,11 +16,7 @@ def conditions(tenant: Tenant, verdicts: Mapping[ConditionType, Verdict], now: d
     for kind, verdict in verdicts.items():
         status = {True: "True", False: "False", None: "Unknown"}[verdict.status]
         known = before.get(kind)
-        since = (
-            known.last_transition_time
-            if known is not None and known.status == status
-            else now.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        )
+        since = known.last_transition_time if known is not None and known.status == status else utc(now)
         made.append(
             Condition(
                 type=kind,
