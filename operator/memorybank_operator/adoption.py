@@ -1,5 +1,6 @@
 """Making, correcting and removing a tenant's objects, and leaving alone those that only have its name."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from memorybank_operator.answers import Conflict, NotFound
@@ -15,15 +16,23 @@ NAME_TAKEN: Final = "NameTaken"
 """The reason of a Conflict over an object that is not ours."""
 
 
-async def apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifest | None) -> Object:
+async def apply(
+    cluster: Cluster,
+    kind: Kind,
+    desired: Manifest,
+    actual: Manifest | None,
+    told: Callable[[], Manifest | None] = lambda: None,
+) -> Object:
     """Make or apply an object; one that was not ours is left alone (a Conflict for NAME_TAKEN).
+
+    `told` answers the newest that is known of it by now.
 
     What is missing is created: that costs the API server less than an apply does, and never takes over what is there
     unseen, even if it agrees with ours in every field.
     """
     metadata = desired["metadata"]
     if actual is not None:
-        return await _apply(cluster, kind, desired, actual)
+        return await _apply(cluster, kind, desired, actual, told)
     try:
         return await cluster.create(kind, desired)
     except Conflict:
@@ -38,25 +47,33 @@ async def apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifes
             f"{kind.kind} {name} is there already and is not this tenant's: remove it, or name the tenant otherwise"
         )
         raise Conflict(409, NAME_TAKEN, message)
-    return await _apply(cluster, kind, desired, found)
+    return await _apply(cluster, kind, desired, found, told)
 
 
-async def _apply(cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifest) -> Object:
+async def _apply(
+    cluster: Cluster, kind: Kind, desired: Manifest, actual: Manifest, told: Callable[[], Manifest | None]
+) -> Object:
     metadata = desired["metadata"]
     where = metadata["namespace"], metadata["name"]
-    place = created_and_never_applied(actual)
-    if place is not None:
+    while (place := created_and_never_applied(actual)) is not None:
         try:
             await cluster.own(kind, *where, place)
+            break
         except Conflict:
-            # Whoever edited it, or a controller, has become one of its managers since we were told of it last.
-            actual = await cluster.get(kind, *where)
-            place = created_and_never_applied(actual)
-            if place is not None:
-                await cluster.own(kind, *where, place)
+            # Whoever edited it, or a controller, has become one of its managers: the watch may have told of that.
+            newest = told()
+            if newest is None or _version(newest) <= _version(actual):
+                newest = await cluster.get(kind, *where)
+            if _version(newest) == _version(actual):
+                raise  # not for that
+            actual = newest
     if patch := leftovers(desired, actual):
         await cluster.merge(kind, *where, patch)
     return await cluster.apply(kind, desired)
+
+
+def _version(manifest: Manifest) -> int:
+    return int(manifest["metadata"]["resourceVersion"])
 
 
 async def remove(cluster: Cluster, kind: Kind, actual: Manifest | None) -> bool:

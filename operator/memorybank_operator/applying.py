@@ -75,18 +75,20 @@ async def _bring(
     field = "" if actual is None else differs(desired, actual)
     if field is None or adoption.on_its_way_out(actual):
         return None
-    with_namesake = seen.went_with_namesake(kind, TenantKey(tenant.metadata.namespace, tenant.metadata.name))
+    key = TenantKey(tenant.metadata.namespace, tenant.metadata.name)
+    with_namesake = seen.went_with_namesake(kind, key)
     try:
-        seen.answered(kind, await adoption.apply(cluster, kind, desired, actual))
+        written = await adoption.apply(cluster, kind, desired, actual, lambda: seen.child(kind, key))
+        seen.answered(kind, written)
     except NamespaceTerminating:
         raise
     except Refused as error:
         if kind is VOLUME_CLAIM and actual is not None:
             rest = await apply_without_growth(cluster, tenant, desired, actual, error)
             if rest is not None:
-                written, problem = rest
-                if written is not None:
-                    seen.answered(kind, written)
+                grown, problem = rest
+                if grown is not None:
+                    seen.answered(kind, grown)
                 return problem
         return refusal(kind.kind, error.message)
     except Conflict as error:
