@@ -21,7 +21,7 @@ from .test_rollout import NEW, given, serving, want
 
 LEASE_PLACE = ("memorybank-system", "memorybank-operator")
 Write = Any
-PLAIN: dict[str, Write] = {"apply": Cluster.apply, "create": Cluster.create}
+PLAIN: dict[str, Write] = {"apply": Cluster.apply, "_create": Cluster._create}  # of Secrets, too
 
 
 class Held:
