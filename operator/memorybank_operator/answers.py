@@ -14,13 +14,12 @@ Connection failures are those of `wire` (all OSError, with TimeoutError among th
 Only an API server's own word counts: the 404 of a load balancer that has nobody to ask says nothing about an object.
 """
 
-from collections.abc import AsyncGenerator, Callable
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 
 from memorybank_operator.line import Answer
-from memorybank_operator.objects import Metadata, Object, lean
 
 Manifest = dict[str, Any]
 Read = TypeVar("Read")
@@ -28,32 +27,7 @@ Read = TypeVar("Read")
 LONGEST_MESSAGE = 1000
 
 
-class Event(msgspec.Struct):
-    """What a watch tells: ADDED, MODIFIED or DELETED, and the object; BOOKMARK, and one that has a version alone."""
-
-    type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
-    object: Object
-
-
-class _Aside(msgspec.Struct):
-    """A line that tells of no object."""
-
-    type: str
-    object: msgspec.Raw
-
-
-class _Version(msgspec.Struct, rename="camel"):
-    resource_version: str
-
-
-class _Place(msgspec.Struct):
-    metadata: _Version
-
-
 _decode = msgspec.json.Decoder().decode
-_event = msgspec.json.Decoder(Event).decode
-_aside = msgspec.json.Decoder(_Aside).decode
-_place = msgspec.json.Decoder(_Place).decode
 
 
 class ApiError(Exception):
@@ -102,45 +76,6 @@ def read(content: bytes, *fields: str) -> Manifest:
     if not isinstance(found, dict) or not found.keys() >= set(fields):
         raise Unreadable(200, "Unreadable", "the answer is not one of an API server")
     return found
-
-
-async def lines_of(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Whole lines, of whatever length: what is cut off at the end is none."""
-    rest = b""
-    async for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield line
-
-
-def event_of(line: bytes, status: int) -> Event:
-    """A line of a watch; ApiError where it is one."""
-    try:
-        event = _event(line)
-    except msgspec.ValidationError:
-        return _aside_of(line, status)
-    except msgspec.DecodeError as error:
-        raise _no_event(status, error) from error
-    lean(event.object)
-    return event
-
-
-def _aside_of(line: bytes, status: int) -> Event:
-    try:
-        aside = _aside(line)
-        if aside.type == "BOOKMARK":
-            version = _place(aside.object).metadata.resource_version
-            return Event("BOOKMARK", Object(Metadata(name="", resource_version=version)))
-        if aside.type != "ERROR":
-            _event(line)  # says what is wrong with it
-    except msgspec.DecodeError as error:
-        raise _no_event(status, error) from error
-    told = read(bytes(aside.object), "kind")
-    raise ApiError(int(told.get("code") or 500), str(told.get("reason") or ""), str(told.get("message") or ""))
-
-
-def _no_event(status: int, error: msgspec.DecodeError) -> Unreadable:
-    return Unreadable(status, "Unreadable", f"the watch tells no event: {error}")
 
 
 def error_of(answer: Answer) -> ApiError:

@@ -18,12 +18,13 @@ import msgspec
 from prometheus_client import Counter
 
 from memorybank_operator import metrics, tracing
-from memorybank_operator.answers import Conflict, Event, Refused, error_of, event_of, legible, lines_of, read
+from memorybank_operator.answers import Conflict, Refused, error_of, legible, read
 from memorybank_operator.api.names import FIELD_MANAGER
 from memorybank_operator.kinds import SECRET, Kind
 from memorybank_operator.kubeconfig import Connection
 from memorybank_operator.line import Answer
 from memorybank_operator.objects import Object, Page, read_object, read_page
+from memorybank_operator.watching import Event, event_of, lines_of
 from memorybank_operator.wire import Wire
 
 Manifest = dict[str, Any]

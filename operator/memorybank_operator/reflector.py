@@ -15,10 +15,11 @@ from typing import Final
 
 import msgspec
 
-from memorybank_operator.answers import ApiError, Event, Transient, why
+from memorybank_operator.answers import ApiError, Transient, why
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.kinds import Kind
 from memorybank_operator.objects import Object
+from memorybank_operator.watching import Event
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memorybank_operator import reflector
-from memorybank_operator.answers import ApiError, Event
+from memorybank_operator.answers import ApiError
 from memorybank_operator.cluster import Cluster
 from memorybank_operator.handlers import Operator
 from memorybank_operator.kinds import TENANT, Kind
@@ -17,6 +17,7 @@ from memorybank_operator.objects import Page
 from memorybank_operator.reflector import WentBack
 from memorybank_operator.seen import TenantKey
 from memorybank_operator.settings import Settings
+from memorybank_operator.watching import Event
 
 from .conftest import Start
 from .kube import Kube
