@@ -1,4 +1,4 @@
-"""What the operator takes for 50, 200 and 1,000 tenants, beside a naive kopf operator and one that does nothing.
+"""What the operator takes for 50, 200 and 1,000 tenants, beside a naive kopf operator and two that are none.
 
 On a real API server with etcd, the controllers, and nodes on paper. `python -m bench.operator_scale 50 200` measures
 these numbers of tenants alone and keeps nothing.
@@ -17,13 +17,13 @@ from bench.results import keep
 from bench.scale import living
 from bench.scale.creation import created
 from bench.scale.hands import OF_A_TENANT
-from bench.scale.subject import NAIVE, NOOP, OURS, Program
+from bench.scale.subject import BARE, NAIVE, NOOP, OURS, Program
 from e2e.cluster.progress import Progress
 
 SIZES = (50, 200, 1000)
-PROGRAMS = (OURS, NAIVE, NOOP)
+PROGRAMS = (OURS, BARE, NAIVE, NOOP)
 MOST_FOR_NOTHING = 200
-"""Tenants for the operator that does nothing: what it takes for each is the same for more of them."""
+"""Tenants for those that are no operators: what they take for each is the same for more of them."""
 
 Figures = dict[str, Any]
 
@@ -41,7 +41,7 @@ def measure(sizes: Sequence[int], programs: Sequence[Program] = PROGRAMS) -> Fig
     lived: Figures = {}
     for size in sizes:
         for program in programs:
-            if program is NOOP and size > MOST_FOR_NOTHING:
+            if program in (BARE, NOOP) and size > MOST_FOR_NOTHING:
                 continue
             progress.say(f"{program.title} with {size} tenants")
             top = Path(tempfile.mkdtemp(prefix="memorybank-scale-"))

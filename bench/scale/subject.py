@@ -30,6 +30,7 @@ class Program:
 _AS_IN_IMAGE = (sys.executable, "-m", "bench.scale.as_in_image")
 OURS = Program("operator", "MemoryBank's operator", (sys.executable, "-m", "memorybank_operator"))
 NAIVE = Program("naive", "a naive kopf operator", (sys.executable, "-m", "bench.baselines.naive"))
+BARE = Program("bare", "requests and watches alone", (sys.executable, "-m", "bench.baselines.bare"))
 NOOP = Program("noop", "a kopf operator that does nothing", (*_AS_IN_IMAGE, "bench.baselines.noop"))
 
 
