@@ -159,6 +159,7 @@ class Line(asyncio.Protocol):
         self._lines.discard(self)
         if self._alarm is not None:
             self._alarm.cancel()
+            self._alarm = None
         if exc is None and self._has_head and not self._complete and not _FRAMED & self._headers.keys():
             self.on_message_complete()  # it is as long as the connection lasts (RFC 9112, 6.3)
         else:

@@ -153,7 +153,7 @@ class Seen:
 
     def all_of(self, kind: Kind, tenant: TenantKey) -> list[Manifest]:
         """The known objects of a kind that have the tenant's label, in its namespace."""
-        return [_decode(self._objects[key].text) for key in self._children.get(tenant, ()) if key.kind is kind]
+        return [_decode(self._objects[key].text) for key in self._children.get(tenant, ()) if key.kind == kind]
 
     def _went(self, key: _Id) -> int:
         """The version at which the object went; -1: it did not."""

@@ -6,6 +6,7 @@ import pytest
 
 from memorybank_operator.compare import differs, leftovers
 from memorybank_operator.kinds import SERVICE
+from memorybank_operator.kinds import TENANT as TENANT_KIND
 from memorybank_operator.objects import Object, object_from
 from memorybank_operator.seen import Seen, TenantKey
 
@@ -82,6 +83,21 @@ def test_a_list_shows_what_a_watch_has_missed() -> None:
     seen.put(SERVICE, service(30))
     assert seen.prune(SERVICE, None, set(), version=25) == set()
     assert seen.child(SERVICE, TENANT) is not None
+
+
+def test_whoever_has_changed_is_told_once() -> None:
+    seen = Seen()
+    seen.put(SERVICE, service(10))
+    assert (seen.take_changed(), seen.take_changed()) == ({TENANT}, set())
+    assert seen.put(SERVICE, service(9)) == set()
+    assert seen.take_changed() == set()
+    tenant = {"metadata": {"namespace": TENANT.namespace, "name": TENANT.name, "resourceVersion": "11"}, "spec": {}}
+    seen.put(TENANT_KIND, object_from(tenant))
+    assert seen.take_changed() == {TENANT}
+    seen.remove(SERVICE, service(12))
+    assert seen.take_changed() == {TENANT}
+    seen.remove(TENANT_KIND, object_from(tenant))
+    assert seen.take_changed() == {TENANT}
 
 
 def test_a_child_that_changes_its_label_concerns_both_tenants() -> None:

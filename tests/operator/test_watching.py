@@ -8,7 +8,10 @@ import pytest
 from memorybank_operator.answers import ApiError, Unreadable
 from memorybank_operator.watching import event_of
 
-SERVICE = {"kind": "Service", "metadata": {"name": "customer1", "namespace": "customers", "resourceVersion": "7"}}
+SERVICE: dict[str, Any] = {
+    "kind": "Service",
+    "metadata": {"name": "customer1", "namespace": "customers", "resourceVersion": "7"},
+}
 
 
 def line(kind: str, told: Any) -> bytes:
@@ -18,7 +21,7 @@ def line(kind: str, told: Any) -> bytes:
 @pytest.mark.parametrize("kind", ["ADDED", "MODIFIED", "DELETED"])
 def test_an_object_comes_with_what_is_kept_of_it(kind: str) -> None:
     managers = [{"manager": "kubectl", "operation": "Update"}]
-    told = {**SERVICE, "metadata": {**SERVICE["metadata"], "managedFields": managers}, "spec": {"ports": []}}  # type: ignore[dict-item]
+    told = {**SERVICE, "metadata": {**SERVICE["metadata"], "managedFields": managers}, "spec": {"ports": []}}
     event = event_of(line(kind, told), 200)
     assert (event.type, event.object.name, event.object.version) == (kind, ("customers", "customer1"), 7)
     assert event.object.manifest() == {**SERVICE, "spec": {"ports": []}}

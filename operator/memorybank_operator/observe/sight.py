@@ -12,7 +12,7 @@ from memorybank_operator.measured import Reading
 Manifest = dict[str, Any]
 
 LOOKED_AT: Final = (VOLUME_CLAIM, DEPLOYMENT, INGRESS, HTTP_ROUTE)
-"""The children that tell something; the others have no status."""
+"""The children that tell how the tenant is; of the others there is nothing to say."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
