@@ -214,8 +214,7 @@ class Operator:
 
     def _look_late(self, key: TenantKey) -> None:
         """When a step is told at the earliest."""
-        self.reconciler.has_stepped(key)
-        self.queue.within(key, self._settings.progress_seconds)
+        self.queue.within(key, self.reconciler.has_stepped(key))
 
     def _on_listed(self, kind: Kind, namespace: str | None, listed: set[tuple[str, str]], version: int) -> None:
         """What went while nobody watched is told by its absence alone."""

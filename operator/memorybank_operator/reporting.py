@@ -7,7 +7,7 @@ another is told only when it lasts; where it ends, well or ill, is told at once.
 import datetime
 import logging
 import random
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -37,28 +37,44 @@ _WHERE_IT_ENDS: Final = (
 STEPS_AT_ONCE: Final = 3
 STEPS_TURN_SECONDS: Final = 5.0
 """A thousand tenants that wait for the same thing would each tell of it, and wait longer for that."""
+STEP_SECONDS_A_TENANT: Final = 0.3
+"""How much longer a step may last for each tenant that was under way before; a cluster starts few pods a second."""
+
+
+class _Untold(NamedTuple):
+    since: datetime.datetime
+    seconds: float
+    """So long it may last."""
+
+    def left(self, now: datetime.datetime) -> float:
+        return self.seconds - (now - self.since).total_seconds()
 
 
 class Steps:
     """Since when each tenant's progress goes untold."""
 
     def __init__(self, seconds: float) -> None:
-        """A step that lasts for so long is told."""
+        """A step that lasts for so long is told; a little later where many tenants are under way."""
         self._seconds = seconds
-        self._since: dict[TenantKey, datetime.datetime] = {}
+        self._untold: dict[TenantKey, _Untold] = {}
         self._turns = Turns(STEPS_AT_ONCE, STEPS_TURN_SECONDS)
 
-    def begin(self, key: TenantKey, now: datetime.datetime) -> None:
-        self._since.setdefault(key, now)
+    def begin(self, key: TenantKey, now: datetime.datetime) -> float:
+        """Count from here, unless something goes untold already; answers for how many seconds that can go on."""
+        untold = self._untold.get(key)
+        if untold is None:
+            # Who comes last waits for all that came before, and is none the worse for it.
+            untold = _Untold(now, self._seconds + STEP_SECONDS_A_TENANT * len(self._untold))
+            self._untold[key] = untold
+        return max(0.0, untold.left(now))
 
     def end(self, key: TenantKey) -> None:
-        self._since.pop(key, None)
+        self._untold.pop(key, None)
 
     def wait(self, key: TenantKey, before: TenantStatus, after: TenantStatus, now: datetime.datetime) -> float:
         """Seconds for which the new status can wait; 0: it is to be told now, whatever it was that went untold."""
         if self._seconds > 0 and _only_a_step(before, after):
-            since = self._since.setdefault(key, now)
-            left = self._seconds - (now - since).total_seconds()
+            left = self.begin(key, now)
             if left > 0:
                 return left
             if not self._turns.take(now):

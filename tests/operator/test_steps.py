@@ -12,7 +12,7 @@ from memorybank_operator.handlers import Operator
 from memorybank_operator.kinds import DEPLOYMENT, JOB, POD, SERVICE, VOLUME_CLAIM, Kind
 from memorybank_operator.kubeconfig import Connection
 from memorybank_operator.objects import Object, object_from
-from memorybank_operator.reporting import STEPS_AT_ONCE, STEPS_TURN_SECONDS, Steps
+from memorybank_operator.reporting import STEP_SECONDS_A_TENANT, STEPS_AT_ONCE, STEPS_TURN_SECONDS, Steps
 from memorybank_operator.seen import TenantKey
 from memorybank_operator.settings import Settings
 from memorybank_operator.steps import is_a_step
@@ -31,12 +31,13 @@ def told(
     replicas: int = 1,
     managers: tuple[dict[str, str], ...] = MANAGERS,
     version: int = 7,
+    name: str = "customer1",
 ) -> Object:
     metadata = {
-        "name": "customer1",
+        "name": name,
         "namespace": "customers",
         "resourceVersion": str(version),
-        "labels": {"memorybank.dev/tenant": "customer1"},
+        "labels": {"memorybank.dev/tenant": name},
         "managedFields": managers,
     }
     return object_from({"metadata": metadata, "spec": {"replicas": replicas}, "status": status or {}})
@@ -113,7 +114,7 @@ class Looked(Operator):
         self.again: list[str] = []
         self.queue.mark = lambda key: self.again.append("now")  # type: ignore[method-assign]
         self.queue.stir = lambda key: self.again.append("soon")  # type: ignore[method-assign]
-        self.queue.within = lambda key, seconds: self.again.append(f"within {seconds}")  # type: ignore[method-assign]
+        self.queue.within = lambda key, seconds: self.again.append(f"within {seconds:.1f}")  # type: ignore[method-assign]
 
 
 def test_a_step_waits_until_it_would_be_told_and_an_end_does_not() -> None:
@@ -121,7 +122,7 @@ def test_a_step_waits_until_it_would_be_told_and_an_end_does_not() -> None:
     operator._on_child(DEPLOYMENT, "MODIFIED", told(version=7))
     operator._on_child(DEPLOYMENT, "MODIFIED", told({"readyReplicas": 1}, version=8))
     operator._on_child(DEPLOYMENT, "DELETED", told(version=9))
-    assert operator.again == ["within 15", "soon", "soon"]
+    assert operator.again == ["within 15.0", "soon", "soon"]
 
 
 async def test_what_the_watch_tells_of_our_own_writes_before_their_answer_leads_to_no_look() -> None:
@@ -187,14 +188,34 @@ def test_a_step_is_told_when_it_has_lasted_and_a_fault_at_once() -> None:
     assert steps.wait(CUSTOMER1, PENDING, STARTING, after(35)) == 0
 
 
+def test_who_comes_after_many_has_longer() -> None:
+    steps = Steps(15)
+    keys = [TenantKey("customers", str(number)) for number in range(101)]
+    given = [steps.begin(key, NOW) for key in keys]
+    assert given == pytest.approx([15 + STEP_SECONDS_A_TENANT * number for number in range(101)])
+    assert steps.begin(keys[-1], after(5)) == pytest.approx(given[-1] - 5)
+    assert steps.wait(keys[-1], PENDING, STARTING, after(given[-1] - 2)) == pytest.approx(2)
+    assert steps.wait(keys[-1], PENDING, FAILING, after(6)) == 0
+    for key in keys:
+        steps.end(key)
+    assert steps.begin(keys[-1], NOW) == 15
+
+
+def test_a_look_at_one_of_many_is_due_when_its_step_would_be_told() -> None:
+    operator = Looked()
+    for number in range(11):
+        operator._on_child(DEPLOYMENT, "MODIFIED", told(name=f"customer{number}"))
+    assert operator.again[0] == "within 15.0"
+    assert operator.again[-1] == f"within {15 + 10 * STEP_SECONDS_A_TENANT:.1f}"
+
+
 def test_of_many_tenants_steps_are_told_in_turns() -> None:
     steps = Steps(15)
     keys = [TenantKey("customers", str(number)) for number in range(STEPS_AT_ONCE + 1)]
-    for key in keys:
-        steps.begin(key, NOW)
-    waits = [steps.wait(key, PENDING, STARTING, after(15)) for key in keys]
+    due = max(steps.begin(key, NOW) for key in keys)
+    waits = [steps.wait(key, PENDING, STARTING, after(due)) for key in keys]
     assert waits[:-1] == [0] * STEPS_AT_ONCE
     assert 30 <= waits[-1] <= 60
-    assert steps.wait(keys[-1], PENDING, FAILING, after(16)) == 0
+    assert steps.wait(keys[-1], PENDING, FAILING, after(due + 1)) == 0
     steps.begin(keys[-1], NOW)
-    assert steps.wait(keys[-1], PENDING, STARTING, after(15 + STEPS_TURN_SECONDS)) == 0
+    assert steps.wait(keys[-1], PENDING, STARTING, after(due + STEPS_TURN_SECONDS)) == 0
