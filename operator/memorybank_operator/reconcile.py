@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from memorybank_operator import growth, keys, metrics, tracing
+from memorybank_operator import growth, metrics, tracing
 from memorybank_operator.answers import NamespaceTerminating, NotFound
 from memorybank_operator.api.status import Phase, Problem, Reason, TenantStatus
 from memorybank_operator.api.tenant import Tenant
@@ -21,13 +21,12 @@ from memorybank_operator.cluster import Cluster
 from memorybank_operator.desired import Context, children
 from memorybank_operator.desired.access import endpoint
 from memorybank_operator.desired.secrets import shown_secret
-from memorybank_operator.events import tell
 from memorybank_operator.inheritance import bequeath
+from memorybank_operator.keyrings import Keyrings
 from memorybank_operator.keys import Keyring
 from memorybank_operator.kinds import BACKUP, HTTP_ROUTE, POD, TENANT, Kind
 from memorybank_operator.looking import Looking
 from memorybank_operator.measured import Reading
-from memorybank_operator.moments import utc
 from memorybank_operator.observe import LOOKED_AT, Observed, observe
 from memorybank_operator.reporting import Steps, write_status
 from memorybank_operator.rolling import Plan, Rolling
@@ -68,8 +67,7 @@ class Reconciler:
         self._backing_up = BackingUp(cluster, seen)
         self._restoring = Restoring(cluster, seen)
         self._parting = Parting(cluster, seen, self._backing_up)
-        self._keyrings: dict[TenantKey, Keyring] = {}
-        self._stale: set[TenantKey] = set()
+        self._keyrings = Keyrings(cluster)
         self._deleted: dict[TenantKey, Manifest] = {}
         self._phases: dict[TenantKey, str] = {}
         self._steps = Steps(settings.progress_seconds)
@@ -78,8 +76,7 @@ class Reconciler:
 
     def forget_keys(self, key: TenantKey) -> None:
         """Read the tenant's Secrets again at its next reconcile: its spec changed, or it is time to."""
-        self._keyrings.pop(key, None)
-        self._stale.add(key)
+        self._keyrings.forget(key)
         self._looking.forget(key)
 
     def is_under_way(self, key: TenantKey) -> bool:
@@ -103,8 +100,7 @@ class Reconciler:
         self._forget(key)
 
     def _forget(self, key: TenantKey) -> None:
-        self._keyrings.pop(key, None)
-        self._stale.discard(key)
+        self._keyrings.part(key)
         self._looking.part(key)
         figures.forget(key)
         self._steps.end(key)
@@ -159,7 +155,7 @@ class Reconciler:
         context = context_of(
             self._seen, self._settings, self.served, tenant, plan, restoring=self._restoring.is_due(tenant)
         )
-        keyring = self._keyrings.get(key, Keyring())
+        keyring = self._keyrings.known(key)
         refusals: tuple[Problem, ...] = ()
         if not left_alone:
             wanted = children(tenant, context)
@@ -167,7 +163,7 @@ class Reconciler:
             if await self._has_gone(tenant, wanted, there):
                 return None
             await self._parting.hold(tenant)
-            keyring = await self._keys(key, tenant)
+            keyring = await self._keyrings.of(key, tenant, self._clock())
             if plan.taken_back is not None:
                 tenant = await self._tell_taken_back(key, tenant, context, plan, plan.taken_back)
                 wanted = children(tenant, context)
@@ -208,7 +204,7 @@ class Reconciler:
         manifest = self._seen.tenant(key)
         if manifest is None:
             return tenant
-        keyring, view = self._keyrings.get(key, Keyring()), View.as_it_was(tenant)
+        keyring, view = self._keyrings.known(key), View.as_it_was(tenant)
         restored = Restored(done=tenant.status.restored)
         await self._report(key, tenant, context, keyring, (), plan, asked(manifest), view=view, restored=restored)
         logger.warning(problem.message, extra={"reason": problem.reason})
@@ -243,20 +239,6 @@ class Reconciler:
             return True
         metadata = newest["metadata"]
         return metadata["uid"] != tenant.metadata.uid or "deletionTimestamp" in metadata
-
-    async def _keys(self, key: TenantKey, tenant: Tenant) -> Keyring:
-        known = self._keyrings.get(key)
-        now = self._clock()
-        if known is not None and not known.problems and (known.due is None or known.due > utc(now)):
-            return known
-        self._stale.discard(key)
-        keyring = await keys.ensure(self._cluster, tenant, now)
-        for news in keyring.news:
-            logger.info(news.message, extra={"reason": news.reason})
-            await tell(self._cluster, tenant, news.reason, news.message, warning=news.warning)
-        if key not in self._stale:  # else it was asked for anew while we were reading
-            self._keyrings[key] = keyring
-        return keyring
 
     async def _report(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from typing import Any
 
 from memorybank.cli.command import Command
@@ -13,28 +14,26 @@ from memorybank.cli.progress import Progress
 SHELLS = ("bash", "zsh", "fish")
 
 
-def _completion(opened: None, options: Namespace, progress: Progress) -> Any:
-    import shtab
+def command(parser: Callable[[], ArgumentParser]) -> Command:
+    """The command that prints the completion of what this parser reads."""
 
-    from memorybank.cli.program import parser
+    def run(opened: None, options: Namespace, progress: Progress) -> Any:
+        import shtab
 
-    sys.stdout.write(shtab.complete(parser(), options.shell))
+        sys.stdout.write(shtab.complete(parser(), options.shell))
 
-
-def _completion_arguments(to: ArgumentParser) -> None:
-    to.add_argument("shell", choices=SHELLS)
-
-
-COMMANDS = [
-    Command(
+    return Command(
         "completion",
         "print the completion of this command for a shell",
-        _completion,
-        _completion_arguments,
+        run,
+        _arguments,
         """\
   eval "$(memorybank completion bash)"
   memorybank completion zsh > "${fpath[1]}/_memorybank"
   memorybank completion fish > ~/.config/fish/completions/memorybank.fish""",
         opens=nothing,
     )
-]
+
+
+def _arguments(to: ArgumentParser) -> None:
+    to.add_argument("shell", choices=SHELLS)

@@ -26,7 +26,7 @@ COMMANDS: Sequence[Command] = [
     *remembering.COMMANDS,
     *moving.COMMANDS,
     *care.COMMANDS,
-    *completion.COMMANDS,
+    completion.command(lambda: parser()),  # noqa: PLW0108 (it is defined below)
 ]
 GROUPS: Mapping[str, str] = {"forgetting": "the forgetting curve"}
 
