@@ -19,7 +19,7 @@ from bench.results import keep
 from bench.scale import living
 from bench.scale.creation import created
 from bench.scale.hands import OF_A_TENANT
-from bench.scale.subject import BARE, NAIVE, NOOP, OURS, Program
+from bench.scale.subject import BARE, NAIVE, NOOP, OURS
 from e2e.cluster.progress import Progress
 
 SIZES = (50, 200, 1000)
@@ -37,37 +37,38 @@ def run() -> str:
     return shown(figures)
 
 
-def measure(sizes: Sequence[int], programs: Sequence[Program] = PROGRAMS, rounds: int = 1) -> Figures:
+def measure(sizes: Sequence[int], rounds: int = 1) -> Figures:
     """All figures; the largest number of tenants also lives on for a while under our own operator, once."""
     progress = Progress()
+    turns = [
+        (turn, size, program)
+        for turn in range(1, rounds + 1)
+        for size in sizes
+        for program in PROGRAMS
+        if size <= MOST_FOR_NOTHING or program not in (BARE, NOOP)
+    ]
     made: dict[int, dict[str, list[Figures]]] = {size: {} for size in sizes}
-    lived: Figures = {}
-    for turn in range(1, rounds + 1):
-        for size in sizes:
-            for program in programs:
-                if program in (BARE, NOOP) and size > MOST_FOR_NOTHING:
-                    continue
-                progress.say(f"{program.title} with {size} tenants, round {turn} of {rounds}")
-                top = Path(tempfile.mkdtemp(prefix="memorybank-scale-"))
-                try:
-                    with created(program, size, top / "run", progress) as run:
-                        made[size].setdefault(program.name, []).append(run.figures)
-                        if program is OURS and size == max(sizes) and turn == rounds:
-                            with progress.step("A minute in which nothing happens"):
-                                lived["idle"] = living.silence(run)
-                            lived |= living.life(run, size, progress)
-                finally:
-                    shutil.rmtree(top, ignore_errors=True)
+    lived: Figures = {"tenants": max(sizes)}
+    for turn, size, program in turns:
+        progress.say(f"{program.title} with {size} tenants, round {turn} of {rounds}")
+        top = Path(tempfile.mkdtemp(prefix="memorybank-scale-"))
+        try:
+            with created(program, size, top / "run", progress) as run:
+                made[size].setdefault(program.name, []).append(run.figures)
+                if (turn, size, program) == (rounds, max(sizes), OURS):
+                    with progress.step("A minute in which nothing happens"):
+                        lived["idle"] = living.silence(run)
+                    lived |= living.life(run, size, progress)
+        finally:
+            shutil.rmtree(top, ignore_errors=True)
     return {
         "children_of_a_tenant": OF_A_TENANT,
         "rounds": rounds,
         "tenants": {
             str(size): {name: _median(rows) for name, rows in programs.items()} for size, programs in made.items()
         },
-        "beside_naive": {
-            str(size): _beside(rows) for size, rows in made.items() if {OURS.name, NAIVE.name} <= set(rows)
-        },
-        "living": {"tenants": max(sizes), **lived},
+        "beside_naive": {str(size): _beside(rows) for size, rows in made.items()},
+        "living": lived,
     }
 
 

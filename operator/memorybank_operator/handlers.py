@@ -213,8 +213,9 @@ class Operator:
             heard.append((version, how))
 
     def _look_late(self, key: TenantKey) -> None:
-        """When a step is told at the earliest."""
-        self.queue.within(key, self.reconciler.has_stepped(key))
+        """When a step is told at the earliest; it may hide what only a look finds, as a pod that no node takes."""
+        self.reconciler.has_stepped(key)
+        self.queue.within(key, self._settings.progress_seconds)
 
     def _on_listed(self, kind: Kind, namespace: str | None, listed: set[tuple[str, str]], version: int) -> None:
         """What went while nobody watched is told by its absence alone."""

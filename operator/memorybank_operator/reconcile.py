@@ -83,9 +83,9 @@ class Reconciler:
         """Whether the tenant was on its way when it was looked at last, with nothing wrong."""
         return self._phases.get(key, Phase.PROVISIONING) == Phase.PROVISIONING
 
-    def has_stepped(self, key: TenantKey) -> float:
-        """A tenant that is under way has come further: answers in how many seconds that would be told, if it lasts."""
-        return self._steps.begin(key, self._clock())
+    def has_stepped(self, key: TenantKey) -> None:
+        """A tenant that is under way has come further: how long that lasts counts from here."""
+        self._steps.begin(key, self._clock())
 
     def part(self, key: TenantKey, last: Manifest) -> None:
         """A tenant was deleted; its last state says what becomes of its volume and keys."""

@@ -60,7 +60,7 @@ class Steps:
         self._turns = Turns(STEPS_AT_ONCE, STEPS_TURN_SECONDS)
 
     def begin(self, key: TenantKey, now: datetime.datetime) -> float:
-        """Count from here, unless something goes untold already; answers for how many seconds that can go on."""
+        """Count from here, unless something goes untold already; answers for how many seconds that can go on yet."""
         untold = self._untold.get(key)
         if untold is None:
             # Who comes last waits for all that came before, and is none the worse for it.
@@ -74,11 +74,13 @@ class Steps:
     def wait(self, key: TenantKey, before: TenantStatus, after: TenantStatus, now: datetime.datetime) -> float:
         """Seconds for which the new status can wait; 0: it is to be told now, whatever it was that went untold."""
         if self._seconds > 0 and _only_a_step(before, after):
+            # What goes untold is looked at now and then all the same: a fault may be found.
+            again = self._seconds * random.uniform(2.0, 4.0)  # noqa: S311 (no secret)
             left = self.begin(key, now)
             if left > 0:
-                return left
+                return min(left, again)
             if not self._turns.take(now):
-                return self._seconds * random.uniform(2.0, 4.0)  # noqa: S311 (no secret)
+                return again
         self.end(key)
         return 0.0
 

@@ -18,6 +18,8 @@ from memorybank.cli.progress import Progress
 from memorybank.errors import ApiError, MemoryBankError
 from memorybank.fleet.errors import NotInTimeError, RefusedError
 
+PROGRAM, PLUGIN = "memorybank", "kubectl memorybank"
+
 COMMANDS: Sequence[Command] = [
     *life.COMMANDS,
     *running.COMMANDS,
@@ -26,7 +28,7 @@ COMMANDS: Sequence[Command] = [
     *remembering.COMMANDS,
     *moving.COMMANDS,
     *care.COMMANDS,
-    completion.command(lambda: parser()),  # noqa: PLW0108 (it is defined below)
+    completion.command(lambda: parser(PROGRAM)),
 ]
 GROUPS: Mapping[str, str] = {"forgetting": "the forgetting curve"}
 
@@ -39,7 +41,6 @@ FAILURES = [
     (MemoryBankError, NO_ANSWER),
     (Exception, WRONG_USE),
 ]
-PROGRAM, PLUGIN = "memorybank", "kubectl memorybank"
 CALLED = re.compile(r"(?<![\w/.'-])memorybank (?=[a-z-])")
 """Where a text shows how the command is called."""
 EPILOG = """
